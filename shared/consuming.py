@@ -1,0 +1,144 @@
+"""The loop of a consumer: a batch from the bus, one transaction that has its effects and moves its position.
+
+A message that cannot be handled is set aside (parked) with its reason, so that those behind it go on; an outage parks
+nothing, it is waited out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.bus.port import Bus, BusUnavailable, Consumer, Received, TopicPartition
+from shared.clock import Clock
+from shared.database import Database
+from shared.positions import Consumed, PositionMoved, offsets_of
+
+BATCH: Final = 500
+WAIT_SECONDS: Final = 1.0
+_OUTAGE_PAUSE_SECONDS: Final = 0.5
+
+log = structlog.get_logger(__name__)
+
+#: Has the effects of a batch on the given connection; the transaction is the caller's.
+Handle = Callable[[AsyncConnection, Sequence[Received]], Awaitable[None]]
+
+
+class Consuming:
+    """Feeds the messages of some topics to a handler, each batch in one transaction of the service's database."""
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        database: Database,
+        consumed: Consumed,
+        topics: Sequence[str],
+        group: str,
+        handle: Handle,
+        after_commit: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self._bus = bus
+        self._database = database
+        self._consumed = consumed
+        self._topics = topics
+        self._group = group
+        self._handle = handle
+        self._after_commit = after_commit
+        self._clock = clock
+        self._consumer: Consumer | None = None
+        self._standing: dict[TopicPartition, int] = {}
+
+    @asynccontextmanager
+    async def subscribed(self) -> AsyncIterator[Consumer]:
+        """A consumer that starts where the database says; :meth:`run` uses it, and tests that step by hand."""
+        async with self._bus.subscribe(self._topics, self._group, self._start_at) as consumer:
+            self._consumer = consumer
+            yield consumer
+
+    async def run(self) -> None:
+        """Consume until cancelled."""
+        async with self.subscribed() as consumer:
+            while True:
+                try:
+                    await self.run_once(consumer)
+                except (BusUnavailable, OperationalError, InterfaceError) as error:
+                    log.warning("consuming.outage", group=self._group, error=str(error))
+                    await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
+                    await self._rewind_when_possible(consumer)
+
+    async def run_once(self, consumer: Consumer, timeout_seconds: float = WAIT_SECONDS) -> int:
+        """Handle the next batch; how many messages it had."""
+        batch = await consumer.poll(BATCH, timeout_seconds)
+        if not batch:
+            return 0
+        try:
+            positions = await self._keep(batch)
+        except PositionMoved as moved:
+            log.info("consuming.position_moved", group=self._group, detail=str(moved))
+            await consumer.rewind()
+            return 0
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # One of them cannot be handled: have the effects of the others one by one, and set that one aside.
+            log.exception("consuming.batch_failed", group=self._group, batch=offsets_of(batch))
+            positions = await self._keep_one_by_one(batch)
+        await consumer.inform(positions)
+        return len(batch)
+
+    async def lag_messages(self) -> int:
+        """How many messages wait to be handled, over all partitions read here."""
+        if self._consumer is None:
+            return 0
+        return sum((await self._consumer.lag_messages()).values())
+
+    async def _keep(self, batch: Sequence[Received]) -> Mapping[TopicPartition, int]:
+        async def work(connection: AsyncConnection) -> Mapping[TopicPartition, int]:
+            positions = await self._consumed.advance(connection, batch, self._standing)
+            await self._handle(connection, batch)
+            return positions
+
+        positions = await self._database.in_transaction(work)
+        self._standing |= positions
+        self._after_commit()
+        return positions
+
+    async def _keep_one_by_one(self, batch: Sequence[Received]) -> Mapping[TopicPartition, int]:
+        positions: dict[TopicPartition, int] = {}
+        for message in batch:
+            try:
+                positions |= await self._keep([message])
+            except (OperationalError, InterfaceError, PositionMoved):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up what stands behind it
+                reason = f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
+                log.error("consuming.parked", group=self._group, at=offsets_of([message]), reason=reason)
+                positions |= await self._park(message, reason)
+        return positions
+
+    async def _park(self, message: Received, reason: str) -> Mapping[TopicPartition, int]:
+        async with self._database.write() as connection:
+            positions = await self._consumed.advance(connection, [message], self._standing)
+            await self._consumed.park(connection, message, reason, self._clock)
+        self._standing |= positions
+        return positions
+
+    async def _start_at(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        async with self._database.read() as connection:
+            positions = await self._consumed.start_at(connection, partitions)
+        self._standing |= positions
+        return positions
+
+    async def _rewind_when_possible(self, consumer: Consumer) -> None:
+        try:
+            await consumer.rewind()
+        except (BusUnavailable, OperationalError, InterfaceError) as error:
+            log.warning("consuming.still_out", group=self._group, error=str(error))

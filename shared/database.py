@@ -1,0 +1,139 @@
+"""A service's own database: PostgreSQL, or an SQLite file, behind the same few verbs.
+
+On SQLite there is one writing connection, write-ahead logging, ``BEGIN IMMEDIATE`` and ``synchronous=FULL``: what was
+committed survives the loss of power, and a writer never fails half way for a lock that a reader holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+Result = TypeVar("Result")
+
+#: An identity that counts up on both back ends; SQLite only does so for INTEGER.
+Identity: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+_RETRIES: Final = 6
+_SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC to the microsecond; on SQLite a text of fixed width, so that it sorts by time."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(DateTime(timezone=True) if dialect.name == "postgresql" else String(27))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return moment_text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None or isinstance(value, datetime):
+            return value
+        return datetime.fromisoformat(value)
+
+
+def moment_text(moment: datetime) -> str:
+    """``2026-11-21T03:20:00.123456Z``: the one text of a moment, in the database and wherever it is hashed."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def insert(table: Table, connection: AsyncConnection) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT of the connection's dialect: the one that has ``on_conflict_do_update``."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+class Database:
+    """One service's database. Every transaction is opened here, in sight of the caller, and commits on leaving."""
+
+    def __init__(self, url: str, *, readers: int = 8) -> None:
+        self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        if self._is_sqlite:
+            self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
+            self._reader = _sqlite_engine(url, pool_size=readers, begin="BEGIN")
+        else:
+            self._writer = self._reader = create_async_engine(
+                url, pool_size=readers, max_overflow=readers, pool_timeout=10, pool_pre_ping=True
+            )
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The writing engine, for migrations."""
+        return self._writer
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One writing transaction: committed, and synced, when the block has been left."""
+        async with self._writer.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One reading transaction: everything in it sees the same state."""
+        async with self._reader.connect() as connection:
+            if self._is_sqlite:
+                async with connection.begin():
+                    yield connection
+            else:
+                connection = await connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+                async with connection.begin():
+                    yield connection
+
+    async def in_transaction(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+        """Do the work in one writing transaction, again from the start where the database asks for that.
+
+        Only a serialisation failure or a deadlock is tried again: both mean that nothing of it was kept.
+        """
+        for attempt in range(_RETRIES):
+            try:
+                async with self.write() as connection:
+                    return await work(connection)
+            except DBAPIError as error:
+                state = getattr(error.orig, "sqlstate", None)
+                if state not in (_SERIALIZATION_FAILURE, _DEADLOCK) or attempt == _RETRIES - 1:
+                    raise
+            await asyncio.sleep(0.01 * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
+        raise AssertionError("the last attempt returns or raises")
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+
+def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, connect_args={"timeout": 30})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # The driver must not open transactions of its own accord: "begin" below says how they open.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        if begin == "BEGIN":
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

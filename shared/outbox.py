@@ -1,0 +1,207 @@
+"""The outbox: an event is written in the transaction of its effect, and a relay sends it afterwards.
+
+The relay takes *the rows that are there*, lowest id first, and deletes them once sent. It keeps no cursor: ids are
+given out before their transactions commit, so a cursor would step over a row that commits late. Rows of one key are
+written under that key's stream lock, so among them id order is commit order. Two relays do no harm to what is counted
+(consumers know an event by its id); a lease keeps them from working at once, so that order holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.bus.port import Bus, BusUnavailable, Message
+from shared.clock import Clock
+from shared.database import Database, Identity, Moment, insert
+
+BATCH: Final = 500
+LEASE_SECONDS: Final = 10
+IDLE_SECONDS: Final = 0.25
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """The outbox of a service, in its own metadata."""
+
+    rows: Table
+    lease: Table
+
+    @classmethod
+    def define(cls, metadata: MetaData) -> Outbox:
+        rows = Table(
+            "outbox",
+            metadata,
+            Column("id", Identity, primary_key=True, autoincrement=True),
+            Column("topic", String(200), nullable=False),
+            Column("key", String(400), nullable=False),
+            Column("headers", Text, nullable=False),
+            Column("value", LargeBinary, nullable=False),
+            Column("parked_reason", Text),
+        )
+        Index(
+            "outbox_parked",
+            rows.c.key,
+            sqlite_where=rows.c.parked_reason.is_not(None),
+            postgresql_where=rows.c.parked_reason.is_not(None),
+        )
+        lease = Table(
+            "outbox_lease",
+            metadata,
+            Column("name", String(40), primary_key=True),
+            Column("holder", String(40), nullable=False),
+            Column("fence", BigInteger, nullable=False),
+            Column("expires_at", Moment, nullable=False),
+        )
+        return cls(rows, lease)
+
+    async def put(self, connection: AsyncConnection, messages: Sequence[Message]) -> None:
+        """Write messages to be sent once the transaction has committed, in this order."""
+        if messages:
+            await connection.execute(
+                self.rows.insert(),
+                [
+                    {
+                        "topic": message.topic,
+                        "key": message.key,
+                        "headers": json.dumps([[name, value.decode()] for name, value in message.headers]),
+                        "value": message.value,
+                    }
+                    for message in messages
+                ],
+            )
+
+    async def parked_count(self, connection: AsyncConnection) -> int:
+        query = select(func.count()).select_from(self.rows).where(self.rows.c.parked_reason.is_not(None))
+        return int((await connection.execute(query)).scalar_one())
+
+    async def waiting_count(self, connection: AsyncConnection) -> int:
+        """Rows not sent yet, those behind a parked one among them."""
+        return int((await connection.execute(select(func.count()).select_from(self.rows))).scalar_one())
+
+
+class FencedOff(Exception):
+    """Another relay has taken the lease since: what this one sent will be sent again, and counted once."""
+
+
+class Relay:
+    """Sends what stands in an outbox. Any number may run; the one that holds the lease works."""
+
+    def __init__(self, outbox: Outbox, database: Database, bus: Bus, clock: Clock) -> None:
+        self._outbox = outbox
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._holder = uuid4().hex
+        self._something_written = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Something was committed to the outbox: do not wait for the next look."""
+        self._something_written.set()
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        while True:
+            self._something_written.clear()
+            try:
+                sent = await self.run_once()
+            except BusUnavailable as error:
+                log.warning("relay.bus_unavailable", error=str(error))
+                sent = 0
+            except FencedOff:
+                log.warning("relay.fenced_off")
+                sent = 0
+            if not sent:
+                try:
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await self._something_written.wait()
+                except TimeoutError:
+                    continue
+
+    async def run_once(self) -> int:
+        """Send one batch; how many rows have left the outbox (or were parked). 0 also without the lease.
+
+        Raises:
+            BusUnavailable: nothing was marked; the same rows go again.
+            FencedOff: likewise.
+        """
+        fence = await self._take_lease()
+        if fence is None:
+            return 0
+        rows, messages = await self._next_batch()
+        if not rows:
+            return 0
+        outcomes = await self._bus.publish(messages)
+        async with self._database.write() as connection:
+            await self._hold_lease(connection, fence)
+            sent = [row_id for row_id, refused in zip(rows, outcomes, strict=True) if refused is None]
+            if sent:
+                await connection.execute(self._outbox.rows.delete().where(self._outbox.rows.c.id.in_(sent)))
+            for row_id, refused in zip(rows, outcomes, strict=True):
+                if refused is not None:
+                    log.error("relay.parked", outbox_id=row_id, reason=str(refused))
+                    await connection.execute(
+                        self._outbox.rows.update()
+                        .where(self._outbox.rows.c.id == row_id)
+                        .values(parked_reason=str(refused))
+                    )
+        return len(rows)
+
+    async def _next_batch(self) -> tuple[list[int], list[Message]]:
+        rows = self._outbox.rows
+        # A parked row holds back the rows of its own key, and no others.
+        held = select(rows.c.key).where(rows.c.parked_reason.is_not(None))
+        query = select(rows).where(rows.c.key.not_in(held)).order_by(rows.c.id).limit(BATCH)
+        ids: list[int] = []
+        messages: list[Message] = []
+        async with self._database.read() as connection:
+            for found in await connection.execute(query):
+                ids.append(found.id)
+                headers = tuple((name, text.encode()) for name, text in json.loads(found.headers))
+                messages.append(Message(found.topic, found.key, found.value, headers))
+        return ids, messages
+
+    async def _take_lease(self) -> int | None:
+        """The fencing number under which this relay may send; none while another holds the lease."""
+        lease, now = self._outbox.lease, self._clock()
+        async with self._database.read() as connection:
+            held = (await connection.execute(select(lease).where(lease.c.name == "relay"))).one_or_none()
+        half = timedelta(seconds=LEASE_SECONDS / 2)
+        if held is not None and held.holder == self._holder and held.expires_at > now + half:
+            return int(held.fence)
+        if held is not None and held.holder != self._holder and held.expires_at > now:
+            return None
+        async with self._database.write() as connection:
+            taking = insert(lease, connection).values(
+                name="relay", holder=self._holder, fence=1, expires_at=now + timedelta(seconds=LEASE_SECONDS)
+            )
+            taken = await connection.execute(
+                taking.on_conflict_do_update(
+                    index_elements=["name"],
+                    set_={"holder": self._holder, "fence": lease.c.fence + 1, "expires_at": taking.excluded.expires_at},
+                    where=or_(lease.c.holder == self._holder, lease.c.expires_at <= now),
+                ).returning(lease.c.fence)
+            )
+            fence = taken.scalar_one_or_none()
+        return None if fence is None else int(fence)
+
+    async def _hold_lease(self, connection: AsyncConnection, fence: int) -> None:
+        lease = self._outbox.lease
+        held = await connection.execute(
+            lease.update()
+            .where(lease.c.name == "relay", lease.c.holder == self._holder, lease.c.fence == fence)
+            .values(holder=self._holder)
+        )
+        if held.rowcount != 1:
+            raise FencedOff

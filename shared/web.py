@@ -1,0 +1,346 @@
+"""What every service's HTTP surface has in common: who may, problem details, limits, health, conditional requests.
+
+Every route denies by default. A route is open to the roles that its endpoint names with :func:`permits`, or to anybody
+where it says :func:`public`; one that says neither answers nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, Final, TypeVar
+from uuid import uuid4
+
+import structlog
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi_problem.error import Problem
+from fastapi_problem.handler import ExceptionHandler, add_exception_handler, new_exception_handler
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from limits import RateLimitItem, parse
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from pydantic import BaseModel
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from werkzeug.http import quote_etag
+from werkzeug.sansio.http import is_resource_modified
+
+from shared.access import Access
+from shared.errors import Fault, Forbidden, Refused, SavingsError, TooLarge, TooMany, Unauthenticated
+from shared.principal import Principal, Role
+from shared.settings import Settings
+
+SESSION_COOKIE: Final = "savings_session"
+SESSION_SECONDS: Final = 8 * 3600
+log = structlog.get_logger(__name__)
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def permits(*roles: Role) -> Callable[[Endpoint], Endpoint]:
+    """Open an endpoint to callers of these roles. What they may state or see in it is decided inside."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.permitted_roles = frozenset(roles)  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
+def public(endpoint: Endpoint) -> Endpoint:
+    """Open an endpoint to anybody: health, sign-in, what a browser needs before it has signed in."""
+    endpoint.permitted_roles = None  # type: ignore[attr-defined]
+    return endpoint
+
+
+EVERYONE: Final = tuple(Role)
+READERS_OF_ALL: Final = (Role.OFFICE, Role.AUDITOR)
+
+
+class Gate:
+    """Decides who is asking and whether they may come in; it stands before every route of the application."""
+
+    def __init__(self, access: Access, settings: Settings) -> None:
+        self._access = access
+        self._sessions = session_signer(settings)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._per_credential: RateLimitItem = parse(f"{settings.requests_per_minute}/minute")
+        self._failures: RateLimitItem = parse(f"{settings.failures_per_minute}/minute")
+
+    async def __call__(self, request: Request) -> None:
+        endpoint = request.scope["endpoint"]
+        roles: frozenset[Role] | None = getattr(endpoint, "permitted_roles", frozenset())
+        if roles is None:
+            return
+        address = request.client.host if request.client else "unknown"
+        if not await self._limiter.test(self._failures, "failures", address):
+            raise TooMany("Too many requests without a valid key came from this address.", 60)
+        principal = await self._principal(request)
+        if principal is None:
+            await self._limiter.hit(self._failures, "failures", address)
+            raise Unauthenticated(
+                "No valid key came with the request: it is missing, unknown, expired or revoked.",
+                "Send 'Authorization: Bearer <key>'. The programme office makes keys with 'savings keys create'.",
+            )
+        if not await self._limiter.hit(self._per_credential, "requests", principal.name):
+            raise TooMany(f"{principal.name} made more than {self._per_credential.amount} requests in a minute.", 10)
+        if principal.role not in roles:
+            raise Forbidden(
+                f"{principal.name} has the role {principal.role}; "
+                f"this is open to {', '.join(sorted(roles)) or 'nobody'}.",
+                "Use a key of one of those roles.",
+            )
+        request.state.principal = principal
+
+    async def _principal(self, request: Request) -> Principal | None:
+        scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and presented:
+            return await self._access.principal_of(presented.strip())
+        cookie = request.cookies.get(SESSION_COOKIE)
+        if cookie and self._sessions is not None:
+            try:
+                key_id = self._sessions.loads(cookie, max_age=SESSION_SECONDS)
+            except BadSignature:
+                return None
+            return await self._access.principal_of_id(str(key_id))
+        return None
+
+
+def session_signer(settings: Settings) -> URLSafeTimedSerializer | None:
+    """Signs and reads the session cookie; none where no secret is set, and then nobody can sign in."""
+    secret = settings.session_secret.get_secret_value()
+    return URLSafeTimedSerializer(secret, salt="savings-session") if secret else None
+
+
+def asking(request: Request) -> Principal:
+    principal = request.state.principal
+    assert isinstance(principal, Principal)  # noqa: S101 - the gate stands before every route
+    return principal
+
+
+#: The caller, as the gate found it.
+Caller = Annotated[Principal, Depends(asking)]
+
+
+class FaultOut(BaseModel):
+    """One thing wrong with what was sent: where, what was given, what is allowed, and how to mend it."""
+
+    pointer: str
+    code: str
+    detail: str
+    given: Any = None
+    allowed: Any = None
+    fix: str
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    fix: str | None = None
+    errors: list[FaultOut] | None = None
+
+
+def problem_responses(*errors: type[SavingsError]) -> dict[int | str, dict[str, Any]]:
+    """The ``responses=`` of a route that may answer with these errors."""
+    return {
+        error.status: {
+            "description": error.title,
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
+        }
+        for error in errors
+    }
+
+
+def create_app(*, title: str, access: Access, settings: Settings, lifespan: Any = None) -> FastAPI:
+    """An application whose every route stands behind the gate, and whose every error is a problem."""
+    app = FastAPI(
+        title=title,
+        version="1",
+        lifespan=lifespan,
+        dependencies=[Depends(Gate(access, settings))],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    add_exception_handler(app, _problem_handler(), generic_swagger_defaults=False)
+    app.add_middleware(_Envelope)
+    return app
+
+
+def _problem_handler() -> ExceptionHandler:
+    return new_exception_handler(
+        logger=log,
+        # Exception comes last and is for what nobody foresaw: the log has it, the answer tells nothing of the inside.
+        handlers={SavingsError: lambda _handler, _request, error: problem_of(error), Exception: _unforeseen},
+        request_validation_handler=lambda _handler, _request, error: problem_of(_refused_query(error)),
+    )
+
+
+def _unforeseen(_handler: Any, _request: Request, error: Exception) -> Any:
+    if isinstance(error, (SavingsError, RequestValidationError, HTTPException, Problem)):
+        return None
+    return Problem(
+        "Something went wrong",
+        type_="internal",
+        status=500,
+        detail="The server met something it did not expect. Nothing of this request was kept unless an answer said so.",
+        fix="Send it again with the same Idempotency-Key; if it goes on, tell the programme office the request's id.",
+    )
+
+
+def problem_of(error: SavingsError) -> Problem:
+    """The answer to an error; the one place where errors become HTTP."""
+    extras: dict[str, Any] = {}
+    if error.fix is not None:
+        extras["fix"] = error.fix
+    if isinstance(error, Refused):
+        extras["errors"] = [asdict(fault) for fault in error.faults]
+    headers: dict[str, str] = {}
+    match error:
+        case Unauthenticated():
+            headers["WWW-Authenticate"] = 'Bearer realm="savings"'
+        case TooMany():
+            headers["Retry-After"] = str(error.retry_after_seconds)
+        case _:
+            pass
+    return Problem(
+        error.title, type_=error.code, status=error.status, detail=error.detail, headers=headers or None, **extras
+    )
+
+
+def _refused_query(error: RequestValidationError) -> Refused:
+    faults = [
+        Fault(
+            pointer="/".join(str(part) for part in ("", *fault["loc"])),
+            code="invalid-parameter",
+            detail=fault["msg"],
+            given=fault.get("input") if isinstance(fault.get("input"), (str, int, float, bool)) else None,
+            allowed=(fault.get("ctx") or {}).get("expected"),
+            fix="Correct this parameter; the OpenAPI document lists what it may be.",
+        )
+        for fault in error.errors()
+    ]
+    return Refused(f"{len(faults)} parameter{'s are' if len(faults) > 1 else ' is'} not valid.", faults)
+
+
+class _Envelope:
+    """Gives each request an id that its log lines, events and entries carry, and each answer its safety headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if 0 < len(given) <= 64 and given.isascii() and given.isprintable() else uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "same-origin"
+                headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault(
+                    "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+                )
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_headers)
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """The body of a request, read no further than its limit. Every body is read here: no route takes one otherwise.
+
+    Raises:
+        TooLarge: naming the limit; a body that says it is larger is not read at all.
+    """
+    too_large = TooLarge(f"The body is larger than {limit_bytes:,} bytes.", "Send it in smaller parts.")
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > limit_bytes:
+        raise too_large
+    chunks: list[bytes] = []
+    received_bytes = 0
+    async for chunk in request.stream():
+        received_bytes += len(chunk)
+        if received_bytes > limit_bytes:
+            raise too_large
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def etag_of(*parts: object) -> str:
+    """A strong entity tag over everything an answer depends on."""
+    digest = hashlib.sha256()
+    for part in parts:
+        text = str(part).encode()
+        digest.update(len(text).to_bytes(8) + text)
+    return digest.hexdigest()[:32]
+
+
+def not_modified(request: Request, etag: str) -> Response | None:
+    """A 304, where the caller has this very version already."""
+    modified = is_resource_modified(
+        http_range=None,
+        http_if_range=None,
+        http_if_modified_since=None,
+        http_if_none_match=request.headers.get("if-none-match"),
+        etag=quote_etag(etag),
+    )
+    return None if modified else Response(status_code=304, headers=conditional_headers(etag))
+
+
+def conditional_headers(etag: str) -> dict[str, str]:
+    """Kept by the caller alone, and asked about every time."""
+    return {"ETag": quote_etag(etag), "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept"}
+
+
+Check = Callable[[], Awaitable[tuple[bool, str]]]
+
+
+def install_health(app: FastAPI, checks: Mapping[str, Check]) -> None:
+    """``/healthz``: the process answers. ``/readyz``: what it needs answers too, each by name."""
+
+    @app.get("/healthz", include_in_schema=False)
+    @public
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", include_in_schema=False)
+    @public
+    async def readyz() -> JSONResponse:
+        found: dict[str, dict[str, object]] = {}
+        for name, check in checks.items():
+            try:
+                good, told = await check()
+            except Exception:  # a check that fails for any reason says: not ready
+                log.exception("readyz.check_failed", check=name)
+                good, told = False, "does not answer"
+            found[name] = {"ready": good, "detail": told}
+        ready = all(result["ready"] for result in found.values())
+        return JSONResponse({"ready": ready, "checks": found}, status_code=200 if ready else 503)
+
+
+def no_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, refused where a name stands in it twice: which of the two was meant cannot be known.
+
+    Raises:
+        ValueError: naming it.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' stands twice in one object")
+    return found
