@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, func, select
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, func, select
 from sqlalchemy.exc import OperationalError
 
 from shared.bus.port import BusUnavailable, Message, MessageRefused, Received, StartAt, TopicPartition
@@ -34,9 +34,7 @@ _log = Table(
     Column("headers", String, nullable=False),
     Column("value", LargeBinary, nullable=False),
     Column("appended_at", Moment, nullable=False),
-    sqlite_with_rowid=False,
 )
-Index("log_by_time", _log.c.topic, _log.c.appended_at)
 
 
 class EmbeddedBus:
