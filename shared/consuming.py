@@ -95,10 +95,11 @@ class Consuming:
         return len(batch)
 
     async def lag_messages(self) -> int:
-        """How many messages wait to be handled, over all partitions read here."""
+        """How many messages have not had their effects yet, over all partitions read here."""
         if self._consumer is None:
             return 0
-        return sum((await self._consumer.lag_messages()).values())
+        ends = await self._consumer.ends()
+        return sum(end - self._standing.get(at, 0) for at, end in ends.items())
 
     async def _keep(self, batch: Sequence[Received]) -> Mapping[TopicPartition, int]:
         async def work(connection: AsyncConnection) -> Mapping[TopicPartition, int]:

@@ -136,15 +136,14 @@ class EmbeddedConsumer:
     async def inform(self, positions: Mapping[TopicPartition, int]) -> None:
         """The embedded log has no lag monitor of its own; ``/readyz`` reads the positions themselves."""
 
-    async def lag_messages(self) -> Mapping[TopicPartition, int]:
+    async def ends(self) -> Mapping[TopicPartition, int]:
         query = select(_log.c.topic, _log.c.partition, func.max(_log.c.offset)).group_by(_log.c.topic, _log.c.partition)
-        lag = dict.fromkeys(self._partitions, 0)
+        ends = dict.fromkeys(self._partitions, 0)
         async with self._database.read() as connection:
             for topic, partition, last in await connection.execute(query):
-                at = TopicPartition(topic, partition)
-                if at in lag:
-                    lag[at] = last + 1 - self._next.get(at, 0)
-        return lag
+                if (at := TopicPartition(topic, partition)) in ends:
+                    ends[at] = last + 1
+        return ends
 
     async def _read(self, max_messages: int) -> Sequence[Received]:
         batch: list[Received] = []

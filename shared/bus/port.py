@@ -73,8 +73,8 @@ class Consumer(Protocol):
         """Tell the lag monitors how far the effects have got. Nothing depends on it."""
         ...
 
-    async def lag_messages(self) -> Mapping[TopicPartition, int]:
-        """How many messages stand in each partition beyond those polled."""
+    async def ends(self) -> Mapping[TopicPartition, int]:
+        """The offset at which each partition read here ends just now: beyond its last message."""
         ...
 
 
