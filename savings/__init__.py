@@ -1,0 +1,1 @@
+"""The composition: the services put together into processes, and the ``savings`` command."""

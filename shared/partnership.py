@@ -7,7 +7,7 @@ the code names a council or a workstream.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Self
@@ -18,8 +18,18 @@ from shared.figures import PARTNERSHIP, Scope, WorkstreamCode
 from shared.financial_year import FinancialYear
 from shared.money import Pence, parse_pounds
 
-Year = Annotated[FinancialYear, BeforeValidator(lambda text: FinancialYear.parse(text))]
-Pounds = Annotated[int, BeforeValidator(lambda text: parse_pounds(text)), AfterValidator(Pence)]
+
+def _read_with(parse: Callable[[str], object]) -> BeforeValidator:
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            raise ValueError("is written as text, in quotes")
+        return parse(value)
+
+    return BeforeValidator(read)
+
+
+Year = Annotated[FinancialYear, _read_with(FinancialYear.parse)]
+Pounds = Annotated[int, _read_with(parse_pounds), AfterValidator(Pence)]
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 GssCode = Annotated[str, Field(pattern=r"^[A-Z]\d{8}$")]
 
