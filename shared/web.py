@@ -57,6 +57,12 @@ def public(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
+def page(endpoint: Endpoint) -> Endpoint:
+    """Mark an endpoint that people open in a browser: its errors are drawn as pages, see :func:`create_app`."""
+    endpoint.is_page = True  # type: ignore[attr-defined]
+    return endpoint
+
+
 EVERYONE: Final = tuple(Role)
 READERS_OF_ALL: Final = (Role.OFFICE, Role.AUDITOR)
 
@@ -76,12 +82,12 @@ class Gate:
         roles: frozenset[Role] | None = getattr(endpoint, "permitted_roles", frozenset())
         if roles is None:
             return
-        address = request.client.host if request.client else "unknown"
-        if not await self._limiter.test(self._failures, "failures", address):
-            raise TooMany("Too many requests without a valid key came from this address.", 60)
+        await self.require_few_failures(request)
         principal = await self._principal(request)
         if principal is None:
-            await self._limiter.hit(self._failures, "failures", address)
+            # Somebody who opens a page before signing in has failed at nothing yet.
+            if not getattr(endpoint, "is_page", False):
+                await self.count_failure(request)
             raise Unauthenticated(
                 "No valid key came with the request: it is missing, unknown, expired or revoked.",
                 "Send 'Authorization: Bearer <key>'. The programme office makes keys with 'savings keys create'.",
@@ -96,6 +102,14 @@ class Gate:
             )
         request.state.principal = principal
 
+    async def require_few_failures(self, request: Request) -> None:
+        """Raises: TooMany, where an address has presented too many keys in a minute that are none."""
+        if not await self._limiter.test(self._failures, "failures", _address_of(request)):
+            raise TooMany("Too many requests without a valid key came from this address.", 60)
+
+    async def count_failure(self, request: Request) -> None:
+        await self._limiter.hit(self._failures, "failures", _address_of(request))
+
     async def _principal(self, request: Request) -> Principal | None:
         scheme, _, presented = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and presented:
@@ -108,6 +122,10 @@ class Gate:
                 return None
             return await self._access.principal_of_id(str(key_id))
         return None
+
+
+def _address_of(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
 
 
 def session_signer(settings: Settings) -> URLSafeTimedSerializer | None:
@@ -160,24 +178,46 @@ def problem_responses(*errors: type[SavingsError]) -> dict[int | str, dict[str, 
 
 
 def create_app(*, title: str, access: Access, settings: Settings, lifespan: Any = None) -> FastAPI:
-    """An application whose every route stands behind the gate, and whose every error is a problem."""
+    """An application whose every route stands behind the gate, and whose every error is a problem.
+
+    Set ``app.state.draw_problem`` to a :data:`DrawProblem`, and where a page fails people read a page instead.
+    """
+    gate = Gate(access, settings)
     app = FastAPI(
         title=title,
         version="1",
         lifespan=lifespan,
-        dependencies=[Depends(Gate(access, settings))],
+        dependencies=[Depends(gate)],
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
-    add_exception_handler(app, _problem_handler(), generic_swagger_defaults=False)
+    app.state.gate = gate
+    handler = _problem_handler()
+    add_exception_handler(app, handler, generic_swagger_defaults=False)
+    # Registered by its own name too: what is known only as an Exception is answered outside of the middleware, and
+    # raised again to the server as something nobody foresaw.
+    app.add_exception_handler(SavingsError, handler)
     app.add_middleware(_Envelope)
     return app
+
+
+#: Draws a problem as a page: the request, the problem's members, and the answer as it would be without.
+DrawProblem = Callable[[Request, Mapping[str, Any], JSONResponse], Response]
+
+
+def _as_a_page(content: dict[str, Any], request: Request, answer: JSONResponse) -> tuple[dict[str, Any], Response]:
+    draw: DrawProblem | None = getattr(request.app.state, "draw_problem", None)
+    endpoint = request.scope.get("endpoint")
+    # A mistyped address has no endpoint; then what the client takes decides.
+    is_page = getattr(endpoint, "is_page", endpoint is None and "text/html" in request.headers.get("accept", ""))
+    return content, draw(request, content, answer) if draw is not None and is_page else answer
 
 
 def _problem_handler() -> ExceptionHandler:
     return new_exception_handler(
         logger=log,
+        post_hooks=[_as_a_page],
         # Exception comes last and is for what nobody foresaw: the log has it, the answer tells nothing of the inside.
         handlers={SavingsError: lambda _handler, _request, error: problem_of(error), Exception: _unforeseen},
         request_validation_handler=lambda _handler, _request, error: problem_of(_refused_query(error)),
