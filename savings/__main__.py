@@ -1,0 +1,5 @@
+"""``python -m savings`` is the ``savings`` command."""
+
+from savings.commands import app
+
+app()
