@@ -17,7 +17,7 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as KafkaPartition
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, NoOffsetForPartitionError
 
 from shared.bus.port import BusUnavailable, Message, MessageRefused, Received, StartAt, TopicPartition
 
@@ -166,7 +166,12 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def poll(self, max_messages: int, timeout_seconds: float) -> Sequence[Received]:
         try:
+            # Where the database was away when a partition was assigned, it has not been sought yet.
+            await self._seek(self._consumer.assignment() - self._seeked)
             found = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_messages)
+        except NoOffsetForPartitionError:
+            # The fetcher looked between the assignment and our seek, and nothing was ever committed.
+            return ()
         except KafkaError as error:
             raise BusUnavailable(f"Kafka gave no messages: {error!r}") from error
         return [
