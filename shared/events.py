@@ -82,12 +82,16 @@ class _AboutAnAccount(_Contract):
 
 
 class LineAccepted(_AboutAnAccount):
-    """One figure of a return. ``line`` is its place in the return, from 0; ``cell`` where it stood in a spreadsheet."""
+    """One figure of a return. ``line`` is its place in the return, from 0; ``cell`` where it stood in a spreadsheet.
+
+    ``reason`` is the line's own; where it has none, the return's reason is the line's too.
+    """
 
     line: int
     confidence: Confidence
     status: Status
     amount_pence: int | None = None
+    reason: str | None = None
     note: str | None = None
     cell: str | None = None
 
@@ -134,6 +138,7 @@ class EntryPosted(_AboutAnAccount):
     amount_pence: int | None = None
     movement_pence: int
     balance_pence: int
+    reason: str | None = None
     note: str | None = None
     cell: str | None = None
     hash: str
