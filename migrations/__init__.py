@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, MetaData
 
 from shared.database import Database
 from shared.settings import DatabaseName
 
 _HERE = Path(__file__).parent
+_METADATA_IN: Mapping[DatabaseName, str] = {
+    "intake": "services.intake.store",
+    "tracker": "services.tracker.store",
+    "reporting": "services.reporting.store",
+    "access": "shared.access",
+    "bus": "shared.bus.embedded",
+}
+
+
+def metadata_of(name: DatabaseName) -> MetaData:
+    """The tables of a service's database, as its code defines them."""
+    metadata = import_module(_METADATA_IN[name]).metadata
+    assert isinstance(metadata, MetaData)  # noqa: S101 - a module of ours
+    return metadata
 
 
 def config_of(name: DatabaseName, connection: Connection | None = None) -> Config:

@@ -59,7 +59,7 @@ def serve(
     """Serve until stopped. Run 'savings migrate' first."""
     configure_logging()
     names = tuple(choice.value for choice in services) if services else SERVICES
-    process = _process(Settings(), names)
+    process = _process(Settings.read(), names)
 
     async def run() -> None:
         async with serving(process, host, port) as task:
@@ -72,7 +72,7 @@ def serve(
 @app.command()
 def migrate() -> None:
     """Bring every database up to date. Doing so again changes nothing."""
-    process = _process(Settings())
+    process = _process(Settings.read())
 
     async def run() -> None:
         with _progress() as progress:
@@ -133,7 +133,7 @@ def demo(
 @app.command()
 def verify() -> None:
     """Re-read every entry of every ledger and prove that nothing was altered; name the first bad one."""
-    process = _process(Settings(), ("tracker",))
+    process = _process(Settings.read(), ("tracker",))
 
     async def run() -> bool:
         assert process.tracker is not None  # noqa: S101 - it was asked for above
@@ -151,7 +151,7 @@ def openapi(
     write: Annotated[Path | None, typer.Option(help="Write it to this file instead of printing it.")] = None,
 ) -> None:
     """The OpenAPI document of all three services."""
-    document = openapi_text(_process(Settings()))
+    document = openapi_text(_process(Settings.read()))
     if write is None:
         typer.echo(document, nl=False)
     else:
@@ -167,7 +167,7 @@ def create_key(
     days: Annotated[int, typer.Option(min=1, max=1096, help="How long it works.")] = 365,
 ) -> None:
     """Make a key and show it once. Only its hash is kept."""
-    process = _process(Settings(), ())
+    process = _process(Settings.read(), ())
     principal = _principal(process.partnership, name, role, council, workstream or [])
 
     async def run() -> None:
@@ -185,7 +185,7 @@ def create_key(
 @keys_app.command("list")
 def list_keys() -> None:
     """List every key ever made."""
-    process = _process(Settings(), ())
+    process = _process(Settings.read(), ())
 
     async def run() -> None:
         table = Table("Id", "Name", "Role", "Council", "Workstreams", "Expires", "State")
@@ -212,7 +212,7 @@ def list_keys() -> None:
 @keys_app.command("revoke")
 def revoke_key(key_id: Annotated[str, typer.Argument(help="The key's id, as 'savings keys list' shows it.")]) -> None:
     """Revoke a key for good; every process refuses it within seconds."""
-    process = _process(Settings(), ())
+    process = _process(Settings.read(), ())
 
     async def run() -> bool:
         done = await process.access.revoke(key_id)

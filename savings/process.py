@@ -20,6 +20,7 @@ import migrations
 from shared.access import Access
 from shared.access import keys as keys_table
 from shared.bus.embedded import EmbeddedBus
+from shared.bus.kafka import Cluster, KafkaBus
 from shared.clock import Clock, utc_now
 from shared.database import Database
 from shared.partnership import Partnership
@@ -37,12 +38,11 @@ class Process:
 
     def __init__(self, settings: Settings, names: Sequence[ServiceName] = SERVICES, clock: Clock = utc_now) -> None:
         self.settings = settings
+        self._names = names
         self.partnership = Partnership.parse(settings.partnership_file.read_text(encoding="utf-8"))
-        if not settings.database_url:
-            settings.data_directory.mkdir(parents=True, exist_ok=True)
         self._databases: dict[DatabaseName, Database] = {}
         self.access = Access(self.database("access"), clock)
-        self.bus = EmbeddedBus(self.database("bus"), partitions=settings.embedded_partitions, clock=clock)
+        self.bus: EmbeddedBus | KafkaBus = self._bus(clock)
         self.app = create_app(title=f"{self.partnership.name} savings", access=self.access, settings=settings)
         self._tracker_client = self._client_of_the_tracker(names)
         self.intake = self._intake(clock) if "intake" in names else None
@@ -59,13 +59,17 @@ class Process:
     def database(self, name: DatabaseName) -> Database:
         """The database of that name, opened once."""
         if name not in self._databases:
-            self._databases[name] = Database(self.settings.url_of(name))
+            url = self.settings.url_of(name)
+            if url.startswith("sqlite"):
+                self.settings.data_directory.mkdir(parents=True, exist_ok=True)
+            self._databases[name] = Database(url, schema=name)
         return self._databases[name]
 
     @property
     def databases(self) -> Sequence[DatabaseName]:
         """The databases that this process stands on."""
-        return [name for name in DATABASES if name in self.services or name in ("access", "bus")]
+        embedded = {"bus"} if isinstance(self.bus, EmbeddedBus) else set()
+        return [name for name in DATABASES if name in self.services.keys() | {"access"} | embedded]
 
     async def migrate(self) -> AsyncIterator[DatabaseName]:
         """Bring each database of this process to the newest revision; yields the name of each one done."""
@@ -96,8 +100,22 @@ class Process:
     async def close(self) -> None:
         if self._tracker_client is not None:
             await self._tracker_client.aclose()
+        if isinstance(self.bus, KafkaBus):
+            await self.bus.close()
         for database in self._databases.values():
             await database.close()
+
+    def _bus(self, clock: Clock) -> EmbeddedBus | KafkaBus:
+        settings = self.settings
+        if not settings.kafka_bootstrap_servers:
+            return EmbeddedBus(self.database("bus"), partitions=settings.embedded_partitions, clock=clock)
+        cluster = Cluster(
+            settings.kafka_bootstrap_servers,
+            settings.kafka_user,
+            settings.kafka_password.get_secret_value(),
+            settings.kafka_ca_file,
+        )
+        return KafkaBus(cluster, client_id=f"savings-{'-'.join(self._names)}")
 
     def _intake(self, clock: Clock) -> Intake:
         return Intake(

@@ -19,3 +19,8 @@ def utc_now() -> datetime:
 def local_day(moment: datetime) -> date:
     """The calendar day in the councils' time zone: what "today" means to someone who states a figure."""
     return moment.astimezone(_LOCAL).date()
+
+
+def moment_text(moment: datetime) -> str:
+    """``2026-11-21T03:20:00.123456Z``: the one text of a moment, in the database and wherever it is hashed."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -26,6 +26,14 @@ Result = TypeVar("Result")
 Identity: Final = BigInteger().with_variant(Integer(), "sqlite")
 
 _RETRIES: Final = 6
+_POOL_TIMEOUT_SECONDS: Final = 10
+#: No statement and no wait for a lock outlasts these: better an error that is tried again than a queue that grows.
+_SERVER_SETTINGS: Final = {
+    "application_name": "savings",
+    "lock_timeout": "5s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+}
 _SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
 
 
@@ -60,16 +68,24 @@ def insert(table: Table, connection: AsyncConnection) -> sqlite.Insert | postgre
 
 
 class Database:
-    """One service's database. Every transaction is opened here, in sight of the caller, and commits on leaving."""
+    """One service's database. Every transaction is opened here, in sight of the caller, and commits on leaving.
 
-    def __init__(self, url: str, *, readers: int = 8) -> None:
+    On PostgreSQL ``schema`` is where its tables are; on SQLite the file is its own.
+    """
+
+    def __init__(self, url: str, *, schema: str | None = None, readers: int = 8) -> None:
         self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
         if self._is_sqlite:
             self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(url, pool_size=readers, begin="BEGIN")
         else:
             self._writer = self._reader = create_async_engine(
-                url, pool_size=readers, max_overflow=readers, pool_timeout=10, pool_pre_ping=True
+                url,
+                pool_size=readers,
+                max_overflow=readers,
+                pool_timeout=_POOL_TIMEOUT_SECONDS,
+                pool_pre_ping=True,
+                connect_args={"server_settings": _SERVER_SETTINGS | ({"search_path": schema} if schema else {})},
             )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -21,8 +22,16 @@ class Settings(BaseSettings):
     partnership_file: Path = Path("deploy/partnerships/se7.toml")
     #: Where the embedded default keeps its files.
     data_directory: Path = Path("var/data")
-    #: A database URL with ``{name}`` for the service (``postgresql+asyncpg://.../savings``); empty: SQLite files.
-    database_url: str = ""
+    #: PostgreSQL, a URL for each database this process uses; each has the schema of its name to itself. Empty: a file.
+    database_url_intake: SecretStr = SecretStr("")
+    database_url_tracker: SecretStr = SecretStr("")
+    database_url_reporting: SecretStr = SecretStr("")
+    database_url_access: SecretStr = SecretStr("")
+    #: Apache Kafka; empty: the embedded log. A user signs in by SCRAM-SHA-512, and a CA file encrypts.
+    kafka_bootstrap_servers: str = ""
+    kafka_user: str = ""
+    kafka_password: SecretStr = SecretStr("")
+    kafka_ca_file: Path | None = None
     #: The partitions of each topic of the embedded bus.
     embedded_partitions: int = Field(default=4, ge=1, le=64)
     #: Where intake asks for the effect of a dry run; empty: in the same process.
@@ -36,8 +45,12 @@ class Settings(BaseSettings):
     #: How many failed sign-ins one address may make in a minute.
     failures_per_minute: int = Field(default=60, ge=1)
 
+    @classmethod
+    def read(cls) -> Settings:
+        """From the environment; a secret may stand in a file of its name (``savings_kafka_password``) instead."""
+        return cls(_secrets_dir=os.environ.get("SAVINGS_SECRETS_DIRECTORY"))
+
     def url_of(self, name: DatabaseName) -> str:
-        """The SQLAlchemy URL of a service's database."""
-        if self.database_url:
-            return self.database_url.format(name=name)
-        return f"sqlite+aiosqlite:///{self.data_directory / name}.db"
+        """The SQLAlchemy URL of a database."""
+        given = "" if name == "bus" else getattr(self, f"database_url_{name}").get_secret_value()
+        return given or f"sqlite+aiosqlite:///{self.data_directory / name}.db"
