@@ -1,0 +1,112 @@
+"""The real servers, started once a session; the ones named in the environment are used where a test allows.
+
+A machine that cannot have a server skips the tests that need it and says why, but not in CI: there they must run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+
+from deploy.kafka.desired import Desired, council_inbox, council_user, read_desired
+from deploy.kafka.provision import KafkaConnection, apply, plan
+from deploy.local.kafka_broker import KafkaBroker
+from deploy.local.postgres_server import PostgresServer
+from deploy.local.processes import Unavailable
+from tests.connected.provisioned import Provisioned
+
+Server = TypeVar("Server", KafkaBroker, PostgresServer)
+
+
+@pytest.fixture(scope="session")
+def kafka_broker() -> Iterator[KafkaBroker]:
+    """A broker of our own, that may be stopped and killed; leave it running."""
+    with _started(KafkaBroker) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server of our own, that may be stopped; leave it running."""
+    with _started(PostgresServer) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def provisioned(request: pytest.FixtureRequest) -> Provisioned:
+    """The broker at ``KAFKA_BOOTSTRAP_SERVERS`` when its administrator's password is known, else our own.
+
+    On the one that is named, two councils that no partnership has are made and left, so that nobody's inbox is
+    written to and nobody's password changed.
+    """
+    named = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    admin_password = os.environ.get("KAFKA_PASSWORD_ADMIN")
+    if named and admin_password:
+        admin = KafkaConnection(named, os.environ.get("KAFKA_USER_ADMIN", "admin"), admin_password)
+        services = {
+            user: password
+            for user in ("intake", "tracker", "reporting")
+            if (password := os.environ.get(f"KAFKA_PASSWORD_{user.upper()}"))
+        }
+        own, other = "ZZA", "ZZB"
+        desired = _only_councils(read_desired([own, other], replication_factor=1), [own, other])
+    else:
+        admin = request.getfixturevalue("kafka_broker").admin
+        services = {user: secrets.token_urlsafe(12) for user in ("intake", "tracker", "reporting")}
+        own, other = "ESX", "KEN"
+        desired = read_desired([own, other], replication_factor=1)
+    passwords = services | {council_user(register): secrets.token_urlsafe(12) for register in (own, other)}
+
+    async def provision() -> None:
+        await apply(await plan(admin, desired, passwords))
+
+    asyncio.run(provision())
+    return Provisioned(admin, passwords, own, other)
+
+
+@pytest.fixture(scope="session")
+def database_urls(request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """By service, ``DATABASE_URL_INTAKE`` and so on when all are set, else those of our own server."""
+    services = ("intake", "tracker", "reporting")
+    named = {service: os.environ.get(f"DATABASE_URL_{service.upper()}", "") for service in services}
+    if all(named.values()):
+        # As SQLAlchemy writes it, or as libpq does.
+        return {service: url.replace("postgresql+asyncpg:", "postgresql:") for service, url in named.items()}
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return {"intake": server.url("intake"), "tracker": server.url("tracker"), "reporting": server.url("reporting")}
+
+
+def _only_councils(desired: Desired, registers: Sequence[str]) -> Desired:
+    """Without the services' topics, users and permissions, which are not ours to change on another's broker."""
+    users = tuple(council_user(register) for register in registers)
+    return replace(
+        desired,
+        topics=tuple(topic for topic in desired.topics if topic.name in map(council_inbox, registers)),
+        acls=frozenset(acl for acl in desired.acls if acl.principal.removeprefix("User:") in users),
+        users=users,
+    )
+
+
+def _started(make: type[Server]) -> Server:
+    """A server that runs; without one the test is skipped, or in CI fails."""
+    server: Server | None = None
+    try:
+        server = make()
+        server.start()
+    except Unavailable as error:
+        if server is not None:
+            server.close()
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must have it: {error}")
+        pytest.skip(str(error))
+    except BaseException:
+        if server is not None:
+            server.close()
+        raise
+    return server
