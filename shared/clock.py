@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 Clock = Callable[[], datetime]
@@ -19,6 +19,12 @@ def utc_now() -> datetime:
 def local_day(moment: datetime) -> date:
     """The calendar day in the councils' time zone: what "today" means to someone who states a figure."""
     return moment.astimezone(_LOCAL).date()
+
+
+def end_of_local_day(day: date) -> datetime:
+    """The last microsecond of a day in the councils' time zone: "known on the 26th" includes all of the 26th."""
+    midnight_after = datetime.combine(day + timedelta(days=1), time.min, _LOCAL)
+    return midnight_after.astimezone(UTC) - timedelta(microseconds=1)
 
 
 def moment_text(moment: datetime) -> str:

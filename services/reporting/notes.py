@@ -23,6 +23,7 @@ class NoteKind(StrEnum):
     BENEFITS = "benefits"
     NOT_IN_THE_TOTALS = "not_in_the_totals"
     NOT_COMPLETE = "not_complete"
+    NOT_IN_THE_TABLE = "not_in_the_table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,9 @@ def notes_of(
     selection: Selection,
     rows: Sequence[Row],
     totals: Sequence[TotalRow],
+    outside: Sequence[Posted],
 ) -> tuple[Note, ...]:
-    """The notes of a table, in the order of printing."""
+    """The notes of a table, in the order of printing. ``outside`` are figures for which it has no row or column."""
     return (
         Note(
             NoteKind.BRACKETS, f"Figures in brackets are cumulative: the running total since {partnership.first_year}."
@@ -52,6 +54,7 @@ def notes_of(
         *_benefits(partnership, selection, rows, totals),
         *_not_in_the_totals(rows),
         *_not_complete(rows),
+        *_not_in_the_table(outside),
     )
 
 
@@ -190,6 +193,16 @@ def _not_complete(rows: Sequence[Row]) -> Iterable[Note]:
                     f"{listed(sorted(set(pending)))}.",
                     row.workstream.code,
                 )
+
+
+def _not_in_the_table(outside: Sequence[Posted]) -> Iterable[Note]:
+    """A figure of a workstream, council or year that the partnership file no longer names is left out, and named."""
+    where = sorted({f"{each.account.workstream}, {each.account.scope}, {each.account.year}" for each in outside})
+    if where:
+        yield Note(
+            NoteKind.NOT_IN_THE_TABLE,
+            f"Stated, but not in the table, because the partnership's file does not name them: {'; '.join(where)}.",
+        )
 
 
 def _pends(each: Posted) -> bool:

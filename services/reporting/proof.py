@@ -107,8 +107,7 @@ def _apportion(
         is_share = each.account.scope != PARTNERSHIP
         shares_pence += pence if is_share else 0
         by_year = shares if is_share else whole
-        if each.account.year in by_year:
-            by_year[each.account.year] += pence
+        by_year[each.account.year] += pence
     left_over = [whole[year] - shares[year] for year in partnership.years]
     printed = [row for row in rows if row.is_partnership]
     return Apportionment(

@@ -210,7 +210,7 @@ def build_total_row(
     mine = [each for each in chosen if each.account.scope == scope]
     by_year = dict.fromkeys(partnership.years, 0)
     for each in mine:
-        by_year[each.account.year] = by_year.get(each.account.year, 0) + selection.counted_pence(each)
+        by_year[each.account.year] += selection.counted_pence(each)
     years: list[YearTotal] = []
     running = 0
     for year in partnership.years:
@@ -232,7 +232,7 @@ def _status_of(in_year_pence: int, behind: Sequence[Posted]) -> CellStatus:
     statuses = {each.figure.status for each in behind}
     if in_year_pence:
         return CellStatus.QUANTIFIED
-    for status in (Status.TO_BE_CONFIRMED, Status.SEE_NARRATIVE, Status.QUANTIFIED, Status.NIL):
+    for status in (Status.SEE_NARRATIVE, Status.TO_BE_CONFIRMED, Status.QUANTIFIED, Status.NIL):
         if status in statuses:
             return CellStatus(status)
     return CellStatus.NOT_STATED

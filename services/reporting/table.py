@@ -123,7 +123,9 @@ def build_table(
     """
     home = partnership.council_by_gss[question.home] if question.home is not None else None
     selection = question.selection
-    chosen = selection.choose(posted)
+    named = [each for each in posted if _is_named(partnership, each)]
+    outside = [each for each in posted if not _is_named(partnership, each)]
+    chosen = selection.choose(named)
     scopes = (PARTNERSHIP, home.scope) if home is not None else (PARTNERSHIP,)
 
     cells: Mapping[Stream, dict[FinancialYear, list[Posted]]] = defaultdict(lambda: defaultdict(list))
@@ -147,11 +149,11 @@ def build_table(
         years=partnership.years,
         rows=rows,
         totals=totals,
-        notes=notes_of(partnership, home, selection, rows, totals),
+        notes=notes_of(partnership, home, selection, rows, totals, outside),
         narratives=_narratives(partnership, home, updates),
         projections=partnership.projections,
         headline=partnership.headline,
-        coverage=_coverage(partnership, posted),
+        coverage=_coverage(partnership, named),
         proof=prove(partnership, chosen, selection, rows, totals),
     )
 
@@ -167,6 +169,16 @@ def total_title(selection: Selection) -> str:
         case FlowChoice.COST:
             words = "Total costs"
     return words
+
+
+def _is_named(partnership: Partnership, each: Posted) -> bool:
+    """Whether the partnership file knows the figure's workstream, scope and year; a file may have changed since."""
+    account = each.account
+    return (
+        account.workstream in partnership.workstream_by_code
+        and (account.scope == PARTNERSHIP or account.scope in partnership.council_by_gss)
+        and partnership.first_year <= account.year <= partnership.last_year
+    )
 
 
 def _stream(workstream: Workstream, scope: Scope) -> Stream:

@@ -126,3 +126,18 @@ def test_the_narrative_is_the_leads_last_update_and_the_home_councils_own() -> N
     assert narrative.lead.name == "Brighton & Hove City Council"
     assert narrative.update is updates[0]
     assert narrative.home_update is updates[1]
+
+
+def test_a_figure_that_the_partnership_file_does_not_name_is_left_out_and_said_to_be() -> None:
+    outside = (
+        posted("ict", "2018/19", "£1m", scope=KENT),
+        posted("parking", "2011/12", "£2m"),
+        posted("ict", "2011/12", "£4m", scope=Scope("E99999999")),
+    )
+    table = table_of(*outside, posted("ict", "2011/12", "£8m"))
+    assert notes(table, NoteKind.NOT_IN_THE_TABLE) == [
+        "Stated, but not in the table, because the partnership's file does not name them: "
+        "ict, E10000016, 2018/19; ict, E99999999, 2011/12; parking, partnership, 2011/12."
+    ]
+    assert table.totals[0].total.text == "£8m"
+    assert table.proof.holds

@@ -98,7 +98,3 @@ def test_a_row_that_disagrees_with_the_figures_is_found_out() -> None:
     assert not proof.holds
     assert [part.holds for part in proof.additions] == [False, True]
     assert [part.workstream.code for part in proof.apportionments if part.workstream and not part.holds] == ["highways"]
-
-
-def test_a_share_of_a_year_outside_the_table_is_found_out() -> None:
-    assert not table_of(posted("ict", "2018/19", "£1m", scope=KENT)).proof.holds
