@@ -21,6 +21,11 @@ def local_day(moment: datetime) -> date:
     return moment.astimezone(_LOCAL).date()
 
 
+def local_time(moment: datetime) -> datetime:
+    """A moment as the clocks on the councils' walls show it."""
+    return moment.astimezone(_LOCAL)
+
+
 def end_of_local_day(day: date) -> datetime:
     """The last microsecond of a day in the councils' time zone: "known on the 26th" includes all of the 26th."""
     midnight_after = datetime.combine(day + timedelta(days=1), time.min, _LOCAL)

@@ -1,0 +1,65 @@
+"""Drawing pages: the templates, GOV.UK Frontend's components, and the headers that every page carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+from fastapi import Request, Response
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader, PrefixLoader
+
+from services.reporting.notes import written_day
+from services.reporting.static_files import address_of
+from shared.clock import moment_text
+from shared.money import short_text
+from shared.partnership import Partnership
+from shared.principal import Principal
+
+#: Nothing but our own stylesheets and images: no script, no frame, nothing in the markup itself.
+PAGE_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    )
+}
+MEDIA_TYPE: Final = "text/html; charset=utf-8"
+
+
+def draw(template: str, *, partnership: Partnership, principal: Principal | None, **context: Any) -> bytes:
+    """A page. ``principal`` is who is signed in, and stands at its top."""
+    drawn = _environment().get_template(template).render(partnership=partnership, principal=principal, **context)
+    return drawn.encode()
+
+
+def page_of(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
+    """An answer with a page, for whoever asks."""
+    content = draw(
+        template,
+        partnership=request.app.state.reporting.partnership,
+        principal=getattr(request.state, "principal", None),
+        **context,
+    )
+    return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=dict(PAGE_HEADERS))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=ChoiceLoader(
+            [
+                PackageLoader("services.reporting"),
+                PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
+            ]
+        ),
+        autoescape=True,
+        # The components look for options of options that were not given.
+        undefined=ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["address_of"] = address_of
+    environment.filters["short_text"] = short_text
+    environment.filters["written_day"] = written_day
+    environment.filters["moment_text"] = moment_text
+    return environment

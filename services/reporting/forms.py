@@ -1,0 +1,59 @@
+"""The forms in which the table is handed out, and the names under which a person would keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote
+
+from services.reporting.exports.csv_table import printed_csv, tidy_csv
+from services.reporting.notes import written_day
+from services.reporting.schemas import TableOut
+from services.reporting.table import Question, Table
+from shared.clock import local_day
+from shared.partnership import Partnership
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of the table. ``name`` tells it from every other; ``suffix`` ends the name of a file to be kept.
+
+    ``write`` is given the table and the number of returns it was folded from.
+    """
+
+    name: str
+    media_type: str
+    write: Callable[[Table, int], bytes]
+    suffix: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+#: The lines of both CSV forms end in LF, as in the printed reference.
+_CSV: Final = "text/csv; charset=utf-8; header=present"
+
+JSON: Final = Form(
+    "json", "application/json", lambda table, version: TableOut.of(table, version).model_dump_json().encode()
+)
+TIDY_CSV: Final = Form("tidy.csv", _CSV, lambda table, _: tidy_csv(table), ", tidy data.csv")
+PRINTED_CSV: Final = Form("printed.csv", _CSV, lambda table, _: printed_csv(table), ".csv")
+
+
+def file_name(partnership: Partnership, question: Question, suffix: str) -> str:
+    """A name that a person would keep: ``SE7 savings tracker, Kent County Council, as at 7 December 2011.csv``."""
+    parts = [f"{partnership.short_name} savings tracker"]
+    if question.home is not None:
+        parts.append(partnership.council_by_gss[question.home].name)
+    if question.as_at is not None:
+        parts.append(f"as at {written_day(question.as_at)}")
+    if question.known_at is not None:
+        parts.append(f"known at {written_day(local_day(question.known_at))}")
+    return ", ".join(parts) + suffix
+
+
+def as_attachment(name: str) -> str:
+    """The Content-Disposition of a file of that name (RFC 6266), whatever letters stand in it."""
+    plain = "".join(
+        letter if letter.isascii() and letter.isprintable() and letter not in '"\\%' else "_" for letter in name
+    )
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

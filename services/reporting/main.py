@@ -1,0 +1,106 @@
+"""Reporting: folds posted entries into the tracker table, and answers with it as page, JSON and CSV."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from migrations import is_current
+from services.reporting import api, handlers, pages, signing_in, static_files, store
+from services.reporting.answers import Answers
+from services.reporting.signing_in import Door
+from shared.access import Access
+from shared.bus.port import Bus, Received
+from shared.clock import Clock
+from shared.consuming import Consuming
+from shared.database import Database
+from shared.events import ENTRIES_TOPIC
+from shared.partnership import Partnership
+from shared.settings import Settings
+from shared.web import Check
+
+#: With more events than these waiting to be folded, what is shown is not the newest.
+_LAG_LIMIT: Final = 1_000
+
+
+class Reporting:
+    """The wiring of the service. Its background work runs while :meth:`running` does."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        partnership: Partnership,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        access: Access,
+    ) -> None:
+        self.partnership = partnership
+        self.database = database
+        self.answers = Answers(partnership, database)
+        self.door = Door(settings, partnership, access, clock)
+        self._bus = bus
+        self._clock = clock
+        self.consuming = Consuming(
+            bus=bus,
+            database=database,
+            consumed=store.consumed,
+            topics=[ENTRIES_TOPIC],
+            group="reporting",
+            handle=self._fold,
+            after_commit=lambda: None,
+            clock=clock,
+        )
+
+    def install(self, app: FastAPI) -> None:
+        """Put the service's addresses on an application."""
+        app.state.reporting = self
+        app.state.draw_problem = pages.draw_problem
+        for router in (api.router, pages.router, signing_in.router, static_files.router):
+            app.include_router(router)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Fold what is posted while the block lasts; a failure of the folding ends the block with that failure."""
+        async with asyncio.TaskGroup() as tasks:
+            folding = tasks.create_task(self.consuming.run(), name="reporting.consuming")
+            try:
+                yield
+            finally:
+                folding.cancel()
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        return {
+            "database": self._check_database,
+            "migrations": self._check_migrations,
+            "bus": self._check_bus,
+            "lag": self._check_lag,
+        }
+
+    async def _fold(self, connection: AsyncConnection, batch: Sequence[Received]) -> None:
+        await handlers.fold(connection, batch, self.partnership, self._clock)
+
+    async def _check_database(self) -> tuple[bool, str]:
+        async with self.database.read() as connection:
+            version = await store.ledger_version(connection)
+            parked = await store.consumed.parked_count(connection)
+        return True, f"{version.number} returns folded, {parked} events parked"
+
+    async def _check_migrations(self) -> tuple[bool, str]:
+        current = await is_current("reporting", self.database)
+        return current, "newest revision" if current else "run 'savings migrate'"
+
+    async def _check_bus(self) -> tuple[bool, str]:
+        ready = await self._bus.ready()
+        return ready, "answers" if ready else "does not answer"
+
+    async def _check_lag(self) -> tuple[bool, str]:
+        lag = await self.consuming.lag_messages()
+        return lag <= _LAG_LIMIT, f"{lag} events wait to be folded"

@@ -1,0 +1,159 @@
+"""Signing in to the pages: a key is presented once, and a signed cookie stands for it while the key works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from itsdangerous import URLSafeTimedSerializer
+
+from services.reporting.drawing import page_of
+from shared.access import Access, Key
+from shared.clock import Clock
+from shared.errors import Forbidden, Unavailable, Unreadable, WrongType
+from shared.partnership import Partnership
+from shared.settings import Settings
+from shared.web import SESSION_COOKIE, SESSION_SECONDS, Gate, page, public, read_body, session_signer
+
+HOME: Final = "/tracker"
+_FORM_BYTES_LIMIT: Final = 8_192
+
+router = APIRouter(include_in_schema=False)
+
+
+class Door:
+    """Who may come in through the sign-in page."""
+
+    def __init__(self, settings: Settings, partnership: Partnership, access: Access, clock: Clock) -> None:
+        self._access = access
+        self._clock = clock
+        self._partnership = partnership
+        self._signer = session_signer(settings)
+        self.is_open_to_all = settings.demonstration
+
+    def require_signer(self) -> URLSafeTimedSerializer:
+        """Raises: Unavailable, where no secret is set to sign sessions with."""
+        if self._signer is None:
+            raise Unavailable(
+                "Nobody can sign in here: no session secret has been set.",
+                "Set SAVINGS_SESSION_SECRET and start the service again. Keys work on the API meanwhile.",
+            )
+        return self._signer
+
+    async def key_of(self, form: Mapping[str, str]) -> Key | None:
+        """The working key that a form presents or, in a demonstration, picks by its id."""
+        if self.is_open_to_all and "as" in form:
+            return next((key for key in await self.roles() if key.id == form["as"]), None)
+        return await self._access.key_of(form.get("key", "").strip())
+
+    async def roles(self) -> Sequence[Key]:
+        """In a demonstration, the newest working key of each name: roles that anybody may pick."""
+        if not self.is_open_to_all:
+            return ()
+        now = self._clock()
+        newest = {key.principal.name: key for key in await self._access.all_keys() if key.works_at(now)}
+        return list(newest.values())
+
+
+def _door(request: Request) -> Door:
+    door = request.app.state.reporting.door
+    assert isinstance(door, Door)  # noqa: S101 - set where the service is installed
+    return door
+
+
+TheDoor = Annotated[Door, Depends(_door)]
+
+
+@router.get("/sign-in")
+@public
+@page
+async def sign_in_page(request: Request, door: TheDoor) -> Response:
+    door.require_signer()
+    return await _drawn(request, door, safe_next(request.query_params.get("next")))
+
+
+@router.post("/sign-in")
+@public
+@page
+async def sign_in(request: Request, door: TheDoor) -> Response:
+    """Set the cookie and go on to where the reader was; a key that does not work is answered with the page again."""
+    require_own_page(request)
+    signer, gate = door.require_signer(), request.app.state.gate
+    assert isinstance(gate, Gate)  # noqa: S101 - it stands before every application
+    await gate.require_few_failures(request)
+    form = await _read_form(request)
+    then = safe_next(form.get("next"))
+    key = await door.key_of(form)
+    if key is None:
+        await gate.count_failure(request)
+        return await _drawn(
+            request, door, then, error="Enter a key that works: this one is unknown, expired or revoked"
+        )
+    answer = RedirectResponse(then, status_code=303)
+    answer.set_cookie(
+        SESSION_COOKIE,
+        signer.dumps(key.id),
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/sign-out")
+@public
+@page
+async def sign_out(request: Request) -> Response:
+    require_own_page(request)
+    answer = RedirectResponse("/sign-in", status_code=303)
+    answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    return answer
+
+
+def safe_next(given: str | None) -> str:
+    """Where to go after signing in: a path of this site, and the tracker for whatever is not one.
+
+    A browser takes ``//host`` and ``/\\host`` for another site, and leaves control characters out as it reads.
+    """
+    if not given or not given.startswith("/") or given[1:2] in ("/", "\\") or not given.isprintable():
+        return HOME
+    parts = urlsplit(given)
+    return HOME if parts.scheme or parts.netloc else given
+
+
+def require_own_page(request: Request) -> None:
+    """Take a form only from a page of this site; no other site may sign a reader in or out.
+
+    Raises: Forbidden, also where the browser does not say where the form comes from.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin", "")
+    own = site == "same-origin" if site is not None else urlsplit(origin).netloc == request.url.netloc
+    if not own:
+        raise Forbidden("This form was not sent from a page of this site.", "Open the sign-in page and try again.")
+
+
+async def _read_form(request: Request) -> Mapping[str, str]:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded":
+        raise WrongType("A form is sent as application/x-www-form-urlencoded.", "Use the sign-in page.")
+    try:
+        return dict(parse_qsl((await read_body(request, _FORM_BYTES_LIMIT)).decode(), max_num_fields=10))
+    except ValueError as error:
+        raise Unreadable("The form cannot be read.", "Use the sign-in page.") from error
+
+
+async def _drawn(request: Request, door: Door, then: str, error: str | None = None) -> Response:
+    return page_of(
+        request,
+        "sign_in.jinja",
+        status=200 if error is None else 401,
+        then=then,
+        error=error,
+        roles=await door.roles(),
+        is_demonstration=door.is_open_to_all,
+    )
