@@ -134,7 +134,7 @@ def session_signer(settings: Settings) -> URLSafeTimedSerializer | None:
     return URLSafeTimedSerializer(secret, salt="savings-session") if secret else None
 
 
-def asking(request: Request) -> Principal:
+async def asking(request: Request) -> Principal:
     principal = request.state.principal
     assert isinstance(principal, Principal)  # noqa: S101 - the gate stands before every route
     return principal
