@@ -26,6 +26,11 @@ setup: .venv/.ready ## Install what the project needs into .venv
 demo: .venv/.ready ## Run the main job on January 2012's figures (PORT=8000)
 	@exec $(RUN)savings demo --port $(PORT)
 
+.PHONY: stack
+stack: PORT = 8080
+stack: .venv/.ready ## Run it for real, without Docker: Apache Kafka, PostgreSQL, three processes (PORT=8080)
+	@exec $(RUN)python -m deploy.local.stack --port $(PORT)
+
 .PHONY: test
 test: .venv/.ready ## Check style, types, layering, and run the tests
 	$(RUN)ruff check .
@@ -33,6 +38,10 @@ test: .venv/.ready ## Check style, types, layering, and run the tests
 	$(RUN)mypy
 	$(RUN)lint-imports
 	$(RUN)pytest
+
+.PHONY: test-stack
+test-stack: .venv/.ready ## Run what needs a real Apache Kafka and a real PostgreSQL
+	$(RUN)pytest tests/contracts tests/connected tests/integration/test_migrations.py tests/e2e/test_january_2012.py
 
 .PHONY: bench
 bench: .venv/.ready ## Print our speed beside its floor

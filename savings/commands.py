@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from savings import demonstration
+from savings.kafka_commands import kafka_app
 from savings.loading import Answer, UnusableFile, read_keys, read_returns, send
 from savings.process import SERVICES, Process
 from savings.serving import PortTaken, serving
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="API keys: make, list and revoke them.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+app.add_typer(kafka_app, name="kafka")
 
 console = Console()
 complaints = Console(stderr=True)

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
         return cls(_secrets_dir=os.environ.get("SAVINGS_SECRETS_DIRECTORY"))
 
     def url_of(self, name: DatabaseName) -> str:
-        """The SQLAlchemy URL of a database."""
+        """The SQLAlchemy URL of a database; one for PostgreSQL may be given as libpq writes it, without a driver."""
         given = "" if name == "bus" else getattr(self, f"database_url_{name}").get_secret_value()
+        if given.startswith("postgresql://"):
+            return str(given.replace("postgresql://", "postgresql+asyncpg://", 1))
         return given or f"sqlite+aiosqlite:///{self.data_directory / name}.db"

@@ -1,7 +1,8 @@
-"""The whole product on SQLite in a folder, asked over HTTP within this process, its background work stepped by hand."""
+"""The whole product in this process, asked over HTTP, its background work stepped by hand."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ import httpx
 
 from savings.demonstration import make_keys
 from savings.process import Process
+from shared.bus.kafka import KafkaBus
 from shared.bus.port import Consumer
 from shared.clock import Clock, utc_now
 from shared.settings import Settings
+from tests.settings import settings_in
 
-RATE_LIMIT_OUT_OF_THE_WAY = 10_000_000
+SETTLE_DEADLINE_SECONDS = 60
 
 
 @dataclass
@@ -43,18 +46,25 @@ class Deployment:
         assert self.process.intake is not None
         assert self.process.tracker is not None
         assert self.process.reporting is not None
-        moved = 1
-        while moved:
-            moved = await self.process.intake.relay.run_once()
-            moved += await self.process.tracker.consuming.run_once(self.tracker_consumer, 0)
-            moved += await self.process.tracker.relay.run_once()
-            moved += await self.process.reporting.consuming.run_once(self.reporting_consumer, 0)
+        # The embedded log hands over at once what it has; a broker is asked until nothing is left on its way.
+        on_kafka = isinstance(self.process.bus, KafkaBus)
+        wait_seconds = 0.02 if on_kafka else 0
+        async with asyncio.timeout(SETTLE_DEADLINE_SECONDS):
+            moved = 1
+            while moved or (on_kafka and not await self.process.settled()):
+                moved = await self.process.intake.relay.run_once()
+                moved += await self.process.tracker.consuming.run_once(self.tracker_consumer, wait_seconds)
+                moved += await self.process.tracker.relay.run_once()
+                moved += await self.process.reporting.consuming.run_once(self.reporting_consumer, wait_seconds)
 
 
 @asynccontextmanager
-async def deployed(folder: Path, clock: Clock = utc_now) -> AsyncIterator[Deployment]:
-    """Migrate, make a key for everybody, and serve; a folder used before carries on with its data."""
-    process = Process(Settings(data_directory=folder, requests_per_minute=RATE_LIMIT_OUT_OF_THE_WAY), clock=clock)
+async def deployed(folder: Path, clock: Clock = utc_now, settings: Settings | None = None) -> AsyncIterator[Deployment]:
+    """Migrate, make a key for everybody, and serve; what was used before carries on with its data.
+
+    Without ``settings`` it is the embedded default in the folder.
+    """
+    process = Process(settings or settings_in(folder), clock=clock)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(process.close)
         async for _ in process.migrate():

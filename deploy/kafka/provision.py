@@ -38,6 +38,10 @@ SIGN_INS_AT_ONCE: Final = 8
 class MissingPassword(Exception):
     """Users that must be made were given no password; the text names them."""
 
+    def __init__(self, users: Sequence[str]) -> None:
+        super().__init__(f"no password was given for {', '.join(users)}")
+        self.users = users
+
 
 class NotSettled(Exception):
     """The broker took every change and still did not show them by the deadline; the text says what is outstanding."""
@@ -273,7 +277,7 @@ async def _passwords_to_set(
     connection: KafkaConnection, desired: Desired, passwords: Mapping[str, str], found: Mapping[str, int]
 ) -> list[Step]:
     if missing := [user for user in desired.users if user not in found and user not in passwords]:
-        raise MissingPassword(f"no password was given for {', '.join(missing)}")
+        raise MissingPassword(missing)
     gate = asyncio.Semaphore(SIGN_INS_AT_ONCE)
 
     async def stands(user: str) -> bool:

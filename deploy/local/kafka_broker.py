@@ -166,10 +166,9 @@ class KafkaBroker:
         self._configuration.write_text(
             "".join(f"{name}={value}\n" for name, value in {**self._server_settings(data), **self._settings}.items())
         )
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # The password stands on this command line while the tool runs; this broker is thrown away, and on 127.0.0.1.
         command = self._java("-Xmx128m", "-XX:TieredStopAtLevel=1", main="kafka.tools.StorageTool")
-        command += ["format", "--standalone", "--cluster-id", cluster_id, "--config", str(self._configuration)]
+        command += ["format", "--standalone", "--cluster-id", _cluster_id(), "--config", str(self._configuration)]
         command += ["--add-scram", f"{MECHANISM}=[name={ADMIN},password={self._password}]"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=START_DEADLINE_SECONDS, check=False)  # noqa: S603
         if done.returncode:
@@ -260,3 +259,10 @@ class KafkaBroker:
             "log.cleaner.dedupe.buffer.size": "8388608",
             "log.index.size.max.bytes": "1048576",
         }
+
+
+def _cluster_id() -> str:
+    """A random id in Kafka's writing; it must not begin like an option of the command that it is given to."""
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text

@@ -17,7 +17,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self, get_args
@@ -83,9 +83,9 @@ class PostgresServer:
         """The superuser's URL, for the database of the services."""
         return f"postgresql://{SUPERUSER}:{self._password}@127.0.0.1:{self._port}/{DATABASE}"
 
-    def url(self, role: Role) -> str:
+    def url(self, role: Role, database: str = DATABASE) -> str:
         """The URL of a service's role, as libpq and asyncpg read it."""
-        return f"postgresql://savings_{role}:{self._passwords[role]}@127.0.0.1:{self._port}/{DATABASE}"
+        return f"postgresql://savings_{role}:{self._passwords[role]}@127.0.0.1:{self._port}/{database}"
 
     @property
     def log(self) -> Path:
@@ -153,20 +153,29 @@ class PostgresServer:
     ) -> None:
         self.close()
 
-    def create_roles(self) -> None:
+    def create_roles(self, database: str = DATABASE) -> None:
         """Make the database, roles and schemas of ``roles.sql``; ``start`` has done it, and again does no harm.
 
         Raises:
             ServerFailed: with what psql said.
         """
-        environment = {
-            **os.environ,
-            "PGPASSWORD": self._password,
-            "SAVINGS_DATABASE": DATABASE,
-            **{f"SAVINGS_{role.upper()}_PASSWORD": password for role, password in self._passwords.items()},
-        }
+        passwords = {f"SAVINGS_{role.upper()}_PASSWORD": password for role, password in self._passwords.items()}
+        self._psql(["-f", str(_ROLES_SQL)], {"SAVINGS_DATABASE": database, **passwords})
+
+    def drop_database(self, database: str) -> None:
+        """Take away a database that :meth:`create_roles` made, whoever is connected to it. The roles stay.
+
+        Raises:
+            ServerFailed: with what psql said.
+        """
+        self._psql(["-c", f'DROP DATABASE "{database}" WITH (FORCE)'], {})
+
+    def _psql(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         where = ["-h", "127.0.0.1", "-p", str(self._port), "-U", SUPERUSER, "-d", "postgres"]
-        self._finish([self._binary("psql"), "-X", "-v", "ON_ERROR_STOP=1", *where, "-f", str(_ROLES_SQL)], environment)
+        self._finish(
+            [self._binary("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *where, *command],
+            {**os.environ, "PGPASSWORD": self._password, **environment},
+        )
 
     @property
     def _data(self) -> Path:

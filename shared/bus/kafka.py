@@ -85,7 +85,8 @@ class KafkaBus:
     @asynccontextmanager
     async def subscribe(self, topics: Sequence[str], group: str, start_at: StartAt) -> AsyncIterator[KafkaConsumer]:
         consumer = AIOKafkaConsumer(
-            group_id=group,
+            # Under this prefix the brokers let a service's user have its groups: deploy/kafka/access.yaml.
+            group_id=f"savings.{group}",
             client_id=self._client_id,
             enable_auto_commit=False,
             auto_offset_reset="none",

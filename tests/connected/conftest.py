@@ -1,41 +1,19 @@
-"""The real servers, started once a session; the ones named in the environment are used where a test allows.
-
-A machine that cannot have a server skips the tests that need it and says why, but not in CI: there they must run.
-"""
+"""The real servers as these tests use them: our own, or those named in the environment where a test allows."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 import pytest
 
 from deploy.kafka.desired import Desired, council_inbox, council_user, read_desired
 from deploy.kafka.provision import KafkaConnection, apply, plan
-from deploy.local.kafka_broker import KafkaBroker
 from deploy.local.postgres_server import PostgresServer
-from deploy.local.processes import Unavailable
 from tests.connected.provisioned import Provisioned
-
-Server = TypeVar("Server", KafkaBroker, PostgresServer)
-
-
-@pytest.fixture(scope="session")
-def kafka_broker() -> Iterator[KafkaBroker]:
-    """A broker of our own, that may be stopped and killed; leave it running."""
-    with _started(KafkaBroker) as broker:
-        yield broker
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A server of our own, that may be stopped; leave it running."""
-    with _started(PostgresServer) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
@@ -91,22 +69,3 @@ def _only_councils(desired: Desired, registers: Sequence[str]) -> Desired:
         acls=frozenset(acl for acl in desired.acls if acl.principal.removeprefix("User:") in users),
         users=users,
     )
-
-
-def _started(make: type[Server]) -> Server:
-    """A server that runs; without one the test is skipped, or in CI fails."""
-    server: Server | None = None
-    try:
-        server = make()
-        server.start()
-    except Unavailable as error:
-        if server is not None:
-            server.close()
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must have it: {error}")
-        pytest.skip(str(error))
-    except BaseException:
-        if server is not None:
-            server.close()
-        raise
-    return server

@@ -1,4 +1,4 @@
-"""The main job: January 2012 goes in as returns and comes out as the table that was printed."""
+"""The main job: January 2012 goes in as returns and comes out as the table that was printed, on either back end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from savings.demonstration import RETURNS
 from savings.loading import read_returns
+from shared.settings import Settings
 from tests.deployment import Deployment, deployed
 
 PRINTED = Path("tests/reference/se7-2012-01-26-appendix-1.csv").read_bytes()
@@ -16,8 +17,8 @@ EAST_SUSSEX = "E10000011"
 
 
 @pytest.fixture
-async def january_2012(tmp_path: Path) -> AsyncIterator[Deployment]:
-    async with deployed(tmp_path) as deployment:
+async def january_2012(tmp_path: Path, settings: Settings) -> AsyncIterator[Deployment]:
+    async with deployed(tmp_path, settings=settings) as deployment:
         await send_all(deployment)
         yield deployment
 
@@ -62,8 +63,10 @@ async def test_sending_it_all_again_changes_nothing(january_2012: Deployment) ->
     assert await printed(january_2012) == PRINTED
 
 
-async def test_the_same_data_is_there_after_a_restart(january_2012: Deployment, tmp_path: Path) -> None:
-    async with deployed(tmp_path) as restarted:
+async def test_the_same_data_is_there_after_a_restart(
+    january_2012: Deployment, tmp_path: Path, settings: Settings
+) -> None:
+    async with deployed(tmp_path, settings=settings) as restarted:
         assert await printed(restarted) == PRINTED
 
 

@@ -1,9 +1,8 @@
-"""Each database's migrations and the tables in the code say the same."""
+"""Each database's migrations and the tables in the code say the same, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any, get_args
 
 import pytest
@@ -23,8 +22,8 @@ def name(request: pytest.FixtureRequest) -> DatabaseName:
 
 
 @pytest.fixture
-async def database(name: DatabaseName, tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/{name}.db", schema=name)
+async def database(name: DatabaseName, database_url: Callable[[DatabaseName], str]) -> AsyncIterator[Database]:
+    database = Database(database_url(name), schema="access" if name == "bus" else name)
     yield database
     await database.close()
 
