@@ -1,0 +1,250 @@
+"""Deciding returns one after the other, each with what those before it stated. Pure: the shell reads and writes.
+
+A batch is decided in memory, in order, and written in one go; a single return is a batch of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from services.intake.form import Reading
+from services.intake.reading import shown
+from services.intake.schemas import AccountOut, AnswerOut, FigureOut, LineOut, StatedByOut
+from services.intake.stated_figures import StatedFigures
+from services.intake.submission import LineResult, Return, may_stand, results_of
+from shared.errors import Fault, Forbidden, Refused, SavingsError
+from shared.figures import Standing, Stream
+from shared.partnership import Partnership
+from shared.principal import Principal
+
+_MOMENT: Final = timedelta(microseconds=1)
+_DIFFERENCES_LIMIT: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a stream stands: how many returns it has, when the last was recorded, and what that one said."""
+
+    version: int
+    recorded_at: datetime
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A return that was accepted before: who stated it, what it said, and what was answered."""
+
+    id: str
+    stated_by: str
+    content: str
+    answer: str
+
+
+@dataclass
+class Known:
+    """What has to be known to decide the returns at hand. Deciding one makes it known to those after it."""
+
+    heads: dict[Stream, Head] = field(default_factory=dict)
+    by_key: dict[str, Kept] = field(default_factory=dict)
+    #: The last return of a stream, where one at hand says the same as it.
+    last: dict[Stream, Kept] = field(default_factory=dict)
+    figures: StatedFigures = field(default_factory=StatedFigures)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A return that may stand, with its place in its stream."""
+
+    id: str
+    version: int
+    recorded_at: datetime
+    key: str | None
+    return_: Return
+    content: str
+    results: tuple[LineResult, ...]
+    answer: str
+    #: The accounts of which this is the first figure ever.
+    new_accounts: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A return that was accepted before; it is answered as it was then."""
+
+    kept: Kept
+    return_: Return
+
+    @property
+    def id(self) -> str:
+        return self.kept.id
+
+    @property
+    def answer(self) -> str:
+        return self.kept.answer
+
+
+@dataclass(frozen=True)
+class NotTaken:
+    """A return that may not stand, and why."""
+
+    error: SavingsError
+
+
+Decision: TypeAlias = Accepted | Replayed | NotTaken
+
+
+def content_hash(content: str) -> bytes:
+    return hashlib.sha256(content.encode()).digest()
+
+
+@dataclass
+class Deciding:
+    """Decides returns stated by one caller; ``now`` and the ids are the shell's, as is what is known at first."""
+
+    by: Principal
+    known: Known
+    partnership: Partnership
+    now: datetime
+    new_id: Callable[[datetime], str]
+
+    def decide(self, readings: Sequence[Reading]) -> list[Decision]:
+        """Decide each return in turn; what one states is known to those after it."""
+        decisions: list[Decision] = []
+        for reading in readings:
+            decision = self._decide(reading)
+            if isinstance(decision, Accepted):
+                self._make_known(decision)
+            decisions.append(decision)
+        return decisions
+
+    def _decide(self, reading: Reading) -> Decision:
+        # The order of the checks: can it be read; is it the right form; may you say it; each line; the lines together.
+        if reading.error is not None:
+            return NotTaken(reading.error)
+        return_, content = reading.return_, reading.content
+        if return_ is None or content is None:
+            return NotTaken(refusal([*reading.faults, *self._faults_of_what_is_left(return_)]))
+        try:
+            self.by.require_may_state(return_.stream, self.partnership)
+        except Forbidden as error:
+            return NotTaken(error)
+        kept = self.known.by_key.get(reading.key) if reading.key is not None else self._said_last(return_, content)
+        if kept is not None:
+            return _stated_before(kept, return_, content, reading.key)
+        if faults := may_stand(return_, self.known.figures, self.partnership):
+            return NotTaken(refusal(faults))
+        return self._accept(return_, content, reading.key)
+
+    def _faults_of_what_is_left(self, left: Return | None) -> Sequence[Fault]:
+        if left is None or not self.by.may_state(left.stream, self.partnership):
+            return ()
+        return may_stand(left, self.known.figures, self.partnership, whole=False)
+
+    def _said_last(self, return_: Return, content: str) -> Kept | None:
+        """The last return of the stream, where it is this very one from the same sender.
+
+        Nothing has been stated since, so to state it again says nothing new.
+        """
+        last = self.known.last.get(return_.stream)
+        return last if last is not None and (last.stated_by, last.content) == (self.by.name, content) else None
+
+    def _accept(self, return_: Return, content: str, key: str | None) -> Accepted:
+        head = self.known.heads.get(return_.stream)
+        version = 1 if head is None else head.version + 1
+        # Within a stream recorded times only rise, whatever the clock does: "known at" depends on it.
+        recorded_at = self.now if head is None else max(self.now, head.recorded_at + _MOMENT)
+        results = results_of(return_, self.known.figures)
+        answer = AnswerOut(
+            id=self.new_id(recorded_at),
+            workstream=return_.stream.workstream,
+            scope=return_.stream.scope,
+            version=version,
+            as_at=return_.as_at,
+            recorded_at=recorded_at,
+            stated_by=StatedByOut.of(self.by),
+            lines=lines_out(results),
+        )
+        return Accepted(
+            id=answer.id,
+            version=version,
+            recorded_at=recorded_at,
+            key=key,
+            return_=return_,
+            content=content,
+            results=tuple(results),
+            answer=answer.model_dump_json(),
+            new_accounts=frozenset(line.key for line in return_.lines if self.known.figures.is_new(line.key)),
+        )
+
+    def _make_known(self, accepted: Accepted) -> None:
+        stream = accepted.return_.stream
+        kept = Kept(accepted.id, self.by.name, accepted.content, accepted.answer)
+        self.known.heads[stream] = Head(accepted.version, accepted.recorded_at, content_hash(accepted.content))
+        self.known.last[stream] = kept
+        if accepted.key is not None:
+            self.known.by_key[accepted.key] = kept
+        standing = Standing(accepted.return_.as_at, accepted.version)
+        for line in accepted.return_.lines:
+            self.known.figures.add(line.account, line.key, standing, line.figure)
+        # The returns of a batch are listed in its order.
+        self.now = max(self.now, accepted.recorded_at + _MOMENT)
+
+
+def refusal(faults: Sequence[Fault]) -> Refused:
+    """The refusal of a return for all that is wrong with it."""
+    number = len(faults)
+    said = f"{number} thing{'s are' if number > 1 else ' is'} wrong with the return; nothing of it was kept."
+    return Refused(said, faults)
+
+
+def _stated_before(kept: Kept, return_: Return, content: str, key: str | None) -> Decision:
+    if kept.content == content:
+        return Replayed(kept, return_)
+    faults = [
+        Fault(
+            pointer,
+            "idempotency-key-reused",
+            f"The key '{key}' stands for return {kept.id}, which says something else here.",
+            "Give a new return a new key; to repeat the first one, send exactly what it said.",
+            shown(now),
+            shown(first),
+        )
+        for pointer, now, first in _differences(json.loads(content), json.loads(kept.content))
+    ]
+    return NotTaken(refusal(faults[:_DIFFERENCES_LIMIT]))
+
+
+def _differences(now: Any, first: Any, pointer: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two documents differ, with what stands there in each."""
+    match now, first:
+        case dict(), dict():
+            for name in now:
+                yield from _differences(now[name], first.get(name), f"{pointer}/{name}")
+        case list(), list():
+            for place in range(max(len(now), len(first))):
+                one, other = (part[place] if place < len(part) else None for part in (now, first))
+                yield from _differences(one, other, f"{pointer}/{place}")
+        case _ if now != first:
+            yield pointer, now, first
+        case _:
+            pass
+
+
+def lines_out(results: Sequence[LineResult]) -> list[LineOut]:
+    return [
+        LineOut(
+            line=result.line.place,
+            account=AccountOut.of(result.line.account),
+            status=result.line.figure.status,
+            amount=result.line.figure.amount_pence,
+            previous=None if result.previous is None else FigureOut.of(result.previous),
+            movement=result.movement_pence,
+            stands=result.stands,
+        )
+        for result in results
+    ]

@@ -1,0 +1,82 @@
+"""Intake's wiring. Intake decides whether a return may stand, keeps it with its source, and hands it on.
+
+It alone says no: what it has accepted, the tracker posts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import httpx
+from fastapi import FastAPI
+
+from services.intake import store
+from services.intake.api import router
+from services.intake.listing import Listing
+from services.intake.preview import Preview
+from services.intake.stating import Stating
+from shared.bus.port import Bus
+from shared.clock import Clock
+from shared.database import Database
+from shared.outbox import Outbox, Relay
+from shared.partnership import Partnership
+from shared.settings import Settings
+from shared.web import Check
+
+#: More than this in the outbox means that the bus is away, or that the relay does not keep up.
+WAITING_LIMIT: Final = 10_000
+
+
+class Intake:
+    """The service: what it stands on, what it runs, and what it answers over HTTP."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        partnership: Partnership,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        tracker: httpx.AsyncClient | None,
+    ) -> None:
+        self.settings = settings
+        self.partnership = partnership
+        self.database = database
+        self.outbox: Outbox = store.outbox
+        self.relay = Relay(self.outbox, database, bus, clock)
+        self.stating = Stating(partnership, database, self.relay, clock)
+        self.listing = Listing(database, partnership)
+        self.preview = Preview(tracker)
+        self._bus = bus
+
+    def install(self, app: FastAPI) -> None:
+        app.include_router(router)
+        app.state.intake = self
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Relay while the block lasts. Should the relay fail, the block ends with its failure."""
+        async with asyncio.TaskGroup() as group:
+            relaying = group.create_task(self.relay.run(), name="intake relay")
+            try:
+                yield
+            finally:
+                relaying.cancel()
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        return {"outbox": self._outbox_keeps_up, "bus": self._bus_is_ready}
+
+    async def _outbox_keeps_up(self) -> tuple[bool, str]:
+        async with self.database.read() as connection:
+            waiting = await self.outbox.waiting_count(connection)
+            parked = await self.outbox.parked_count(connection)
+        return waiting <= WAITING_LIMIT, f"{waiting} waiting, {parked} parked"
+
+    async def _bus_is_ready(self) -> tuple[bool, str]:
+        ready = await self._bus.ready()
+        return ready, "answers" if ready else "does not answer"
