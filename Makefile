@@ -27,9 +27,8 @@ demo: .venv/.ready ## Run the main job on January 2012's figures (PORT=8000)
 	@exec $(RUN)savings demo --port $(PORT)
 
 .PHONY: stack
-stack: PORT = 8080
 stack: .venv/.ready ## Run it for real, without Docker: Apache Kafka, PostgreSQL, three processes (PORT=8080)
-	@exec $(RUN)python -m deploy.local.stack --port $(PORT)
+	@exec $(RUN)python -m deploy.local.stack --port $(if $(filter file,$(origin PORT)),8080,$(PORT))
 
 .PHONY: test
 test: .venv/.ready ## Check style, types, layering, and run the tests
