@@ -37,6 +37,8 @@ class Answers:
             version = await store.ledger_version(connection)
         tag = self._tag(version, question, form)
         if (unchanged := not_modified(request, tag)) is not None:
+            # A browser takes the headers of a 304 over into what it has kept: they must be those of the page.
+            unchanged.headers.update(form.headers)
             return unchanged
         content = self._shelf.get(tag)
         if content is None:

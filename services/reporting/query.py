@@ -63,10 +63,10 @@ class Asked:
         for name, value in pairs:
             if name not in known:
                 self._fault(
-                    name, "unknown-parameter", "There is no such parameter.", name, [*known], "Check its spelling."
+                    name, "unknown-parameter", f"There is no parameter {name}.", name, [*known], "Check its spelling."
                 )
             elif name in self._values:
-                self._fault(name, "given-twice", "It is given twice.", value, None, "Give it once.")
+                self._fault(name, "given-twice", f"The parameter {name} is given twice.", value, None, "Give it once.")
             else:
                 self._values[name] = value.strip()
 
@@ -78,9 +78,8 @@ class Asked:
             return choices(given)
         except ValueError:
             allowed = [str(choice) for choice in choices]
-            self._fault(
-                name, "unknown-value", f"There is no {name} of that name.", given, allowed, "Choose one of them."
-            )
+            fix = f"Choose one of: {', '.join(allowed)}."
+            self._fault(name, "unknown-value", f"There is no {name} {given}.", given, allowed, fix)
             return None
 
     def council(self, name: str, partnership: Partnership, otherwise: str | None) -> str | None:

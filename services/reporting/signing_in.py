@@ -15,11 +15,21 @@ from shared.access import Access, Key
 from shared.clock import Clock
 from shared.errors import Forbidden, Unavailable, Unreadable, WrongType
 from shared.partnership import Partnership
+from shared.principal import Role
 from shared.settings import Settings
 from shared.web import SESSION_COOKIE, SESSION_SECONDS, Gate, page, public, read_body, session_signer
 
 HOME: Final = "/tracker"
 _FORM_BYTES_LIMIT: Final = 8_192
+
+#: The roles of a demonstration, as they are listed.
+_TITLES: Final[Mapping[Role, str]] = {
+    Role.AUTHOR: "Cabinet report authors",
+    Role.LEAD: "Workstream leads",
+    Role.FINANCE: "Councils' finance systems",
+    Role.OFFICE: "Programme office",
+    Role.AUDITOR: "Auditors",
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -148,12 +158,17 @@ async def _read_form(request: Request) -> Mapping[str, str]:
 
 
 async def _drawn(request: Request, door: Door, then: str, error: str | None = None) -> Response:
+    found = await door.roles()
     return page_of(
         request,
         "sign_in.jinja",
         status=200 if error is None else 401,
         then=then,
         error=error,
-        roles=await door.roles(),
+        roles=[
+            {"title": title, "keys": keys}
+            for role, title in _TITLES.items()
+            if (keys := [key for key in found if key.principal.role is role])
+        ],
         is_demonstration=door.is_open_to_all,
     )

@@ -101,6 +101,18 @@ class Table:
         return f"{self.partnership.name} savings tracker"
 
     @property
+    def caption(self) -> str:
+        """What the table is of, in a word; what has been delivered is not potential any more."""
+        potential = self.question.selection.basis is not BasisChoice.ACTUAL
+        match self.question.selection.flow:
+            case FlowChoice.SAVING:
+                return "Potential savings and avoided costs" if potential else "Savings and avoided costs delivered"
+            case FlowChoice.NET:
+                return "Potential net savings" if potential else "Net savings delivered"
+            case FlowChoice.COST:
+                return "Costs of getting the savings"
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing at all has been stated of what the table shows."""
         return not any(cell.behind for row in self.rows for cell in row.cells)

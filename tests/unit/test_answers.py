@@ -1,0 +1,121 @@
+"""What stands around the answers: the shelf, file names, the places a sign-in may lead to, what an address asks."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.reporting.answers import Shelf
+from services.reporting.forms import as_attachment, file_name
+from services.reporting.pages import values_of, when_of
+from services.reporting.query import Asked, read_question
+from services.reporting.rows import Selection
+from services.reporting.signing_in import safe_next
+from services.reporting.table import Question
+from shared.best import BasisChoice, FlowChoice
+from shared.clock import end_of_local_day
+from shared.figures import Benefit, Recurrence
+from shared.principal import Principal, Role
+from tests.reporting_figures import EAST_SUSSEX, KENT, SE7
+
+
+def test_the_shelf_lets_go_of_what_was_used_least_recently() -> None:
+    shelf = Shelf(limit_bytes=10)
+    shelf.put("a", b"aaaa")
+    shelf.put("b", b"bbbb")
+    assert shelf.get("a") == b"aaaa"
+    shelf.put("c", b"cccc")
+    assert (shelf.get("a"), shelf.get("b"), shelf.get("c")) == (b"aaaa", None, b"cccc")
+
+
+def test_the_shelf_takes_nothing_larger_than_itself_and_counts_nothing_twice() -> None:
+    shelf = Shelf(limit_bytes=10)
+    shelf.put("a", b"a" * 11)
+    assert shelf.get("a") is None
+    shelf.put("b", b"bbbb")
+    shelf.put("b", b"bbbb")
+    assert shelf.held_bytes == 4
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.binary(max_size=12)), max_size=60))
+def test_the_shelf_never_holds_more_than_its_limit(puts: list[tuple[str, bytes]]) -> None:
+    shelf = Shelf(limit_bytes=20)
+    for tag, content in puts:
+        shelf.put(tag, content)
+        assert 0 <= shelf.held_bytes <= 20
+
+
+def test_a_file_is_named_as_a_person_would_name_it() -> None:
+    question = Question(home=EAST_SUSSEX, as_at=date(2011, 12, 7), known_at=end_of_local_day(date(2012, 1, 26)))
+    assert file_name(SE7, question, ".csv") == (
+        "SE7 savings tracker, East Sussex County Council, as at 7 December 2011, known at 26 January 2012.csv"
+    )
+    assert file_name(SE7, Question(), ".csv") == "SE7 savings tracker.csv"
+
+
+def test_a_file_name_survives_the_header_whatever_letters_it_has() -> None:
+    header = as_attachment('Cyngor "Sir" Gâr\n100%.csv')
+    assert header.isascii()
+    assert header.isprintable()
+    assert header.startswith('attachment; filename="Cyngor _Sir_ G_r_100_.csv"; ')
+    assert unquote(header.partition("''")[2]) == 'Cyngor "Sir" Gâr\n100%.csv'
+
+
+@pytest.mark.parametrize("path", ["/tracker", "/tracker?council=E10000011&as_at=2011-12-07", "/v1/tracker.csv"])
+def test_signing_in_leads_on_to_a_path_of_this_site(path: str) -> None:
+    assert safe_next(path) == path
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        None,
+        "",
+        "tracker",
+        "//example.test",
+        "/\\example.test",
+        "https://example.test/",
+        "javascript:alert(1)",
+        "/\t/example.test",
+        "/tracker\r\nSet-Cookie: a=b",
+        "\\\\example.test",
+    ],
+)
+def test_signing_in_leads_nowhere_else(elsewhere: str | None) -> None:
+    assert safe_next(elsewhere) == "/tracker"
+
+
+questions = st.builds(
+    Question,
+    home=st.sampled_from([None, EAST_SUSSEX, KENT]),
+    as_at=st.none() | st.dates(date(1900, 1, 1), date(2199, 12, 31)),
+    known_at=st.none()
+    | st.dates(date(1900, 1, 2), date(2199, 12, 30)).map(end_of_local_day)
+    | st.datetimes(datetime(1900, 1, 2), datetime(2199, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001 - bounds
+    selection=st.builds(
+        Selection,
+        st.sampled_from(BasisChoice),
+        st.none() | st.sampled_from(Benefit),
+        st.none() | st.sampled_from(Recurrence),
+        st.sampled_from(FlowChoice),
+    ),
+)
+
+
+@given(questions)
+def test_a_question_written_as_an_address_is_read_back_as_it_was(question: Question) -> None:
+    values = values_of(question)
+    office = Principal("office", Role.OFFICE)
+    assert read_question(Asked(values.items(), values), office, SE7) == question
+
+
+def test_the_page_says_by_which_clocks_it_stands() -> None:
+    assert when_of(Question()) == ""
+    assert when_of(Question(as_at=date(2011, 12, 7))) == "as at 7 December 2011"
+    assert when_of(Question(known_at=end_of_local_day(date(2012, 6, 26)))) == "as known at the end of 26 June 2012"
+    moment = datetime(2012, 6, 26, 16, 30, tzinfo=UTC)
+    assert when_of(Question(known_at=moment)) == "as known at 17:30:00 on 26 June 2012"
