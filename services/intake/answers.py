@@ -13,7 +13,7 @@ from services.intake.batch import FAULTS_TOLD
 from services.intake.deciding import Accepted, Decision, NotTaken, Replayed
 from services.intake.preview import Effect
 from services.intake.tables import Found
-from shared.database import moment_text
+from shared.clock import moment_text
 from shared.errors import Refused, SavingsError
 from shared.web import problem_of
 

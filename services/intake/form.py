@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -21,8 +21,8 @@ from shared.figures import Account, Figure, Stream
 
 #: What a return comes to, written out in full. The event that carries it must fit a message of the bus.
 RETURN_BYTES_LIMIT: Final = 1_250_000
-#: Beyond so many faults it is not a return that somebody has got wrong, it is something else.
-FAULTS_LIMIT: Final = 2_000
+#: So many faults of one return are told; one with more than ten times as many is no return at all.
+FAULTS_TOLD: Final = 2_000
 
 #: Stands for a reason that could not be read, so that its lines are not told that they lack one. It is never kept.
 _SOME_REASON: Final = "(cannot be read)"
@@ -53,21 +53,19 @@ class Reading:
 def read_return(document: object, vocabulary: Vocabulary, today: date, key: str | None = None) -> Reading:
     """Read the form of a return; nothing is raised, what is wrong comes back with it."""
     if not isinstance(document, dict):
-        said = f"A return is a JSON object; here stands {kind_of(document)}."
-        return Reading(error=Unreadable(said, "Send an object with workstream, scope, as_at and lines."), key=key)
+        return Reading(error=_no_return(f"A return is a JSON object; here stands {kind_of(document)}."), key=key)
     bounds = vocabulary.bounds(document.get("workstream"), today)
     try:
         form = ReturnIn.model_validate(document, context=bounds)
     except ValidationError as error:
         if goes_too_deep(document):
             return Reading(error=nested_too_deep(), key=key)
-        if error.error_count() > FAULTS_LIMIT:
-            said = f"{error.error_count():,} things are wrong with its form: this is not a return."
-            return Reading(error=Unreadable(said, "Send an object with workstream, scope, as_at and lines."), key=key)
+        if error.error_count() > 10 * FAULTS_TOLD:
+            return Reading(error=_no_return(f"{error.error_count():,} things are wrong with it."), key=key)
         found = error.errors(include_url=False)
         places, rest = _what_is_left(document, found)
         left = _return_of(ReturnIn.model_validate(rest, context=bounds), places) if places else None
-        return Reading(left, None, tuple(_fault_of(one) for one in found), key=key)
+        return Reading(left, None, tuple(_faults_of(found)), key=key)
     content = form.model_dump_json()
     if len(content.encode()) > RETURN_BYTES_LIMIT:
         said = f"The return comes to more than {RETURN_BYTES_LIMIT:,} bytes."
@@ -95,6 +93,10 @@ def read_item(document: object, vocabulary: Vocabulary, today: date, key_without
         KEY_PATTERN,
     )
     return Reading(reading.return_, None, (fault, *reading.faults), reading.error)
+
+
+def _no_return(said: str) -> Unreadable:
+    return Unreadable(said, "Send an object with workstream, scope, as_at and lines.")
 
 
 def _return_of(form: ReturnIn, places: Sequence[int]) -> Return:
@@ -153,6 +155,13 @@ def _what_is_left(
 
 
 _MODELS: Final[Mapping[str, type[BaseModel]]] = {"": ReturnIn, "source": SourceIn, "lines": LineIn}
+
+
+def _faults_of(errors: Sequence[ErrorDetails]) -> Iterator[Fault]:
+    for error in errors[:FAULTS_TOLD]:
+        yield _fault_of(error)
+    if (more := len(errors) - FAULTS_TOLD) > 0:
+        yield Fault("", "more-faults", f"{more:,} more things are wrong with its form.", "Mend these first.")
 
 
 def _fault_of(error: ErrorDetails) -> Fault:

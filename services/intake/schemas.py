@@ -20,7 +20,7 @@ from services.intake.vocabulary import (
     Year,
     not_taken,
 )
-from shared.database import moment_text
+from shared.clock import moment_text
 from shared.figures import Account, Basis, Benefit, Confidence, Figure, Flow, Recurrence, Status
 from shared.money import pounds
 from shared.principal import Principal, Role
