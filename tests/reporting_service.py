@@ -168,7 +168,7 @@ class Service:
     async def get(
         self, path: str, by: str | None = None, headers: Iterable[tuple[str, str]] = (), **query: Any
     ) -> httpx.Response:
-        return await self.http.get(path, params=query, headers={**self.credential(by), **dict(headers)})
+        return await self.http.get(path, params=query or None, headers={**self.credential(by), **dict(headers)})
 
     def credential(self, name: str | None) -> dict[str, str]:
         return {} if name is None else {"Authorization": f"Bearer {self.keys[name]}"}
