@@ -163,9 +163,7 @@ def council_shares(table: Table) -> Chart | None:
             ("Workstream", "Share", short_name),
             (
                 *(ChartRow(name, (_cell(pence), _cell(of))) for name, pence, of in lines),
-                ChartRow(
-                    "All workstreams", (_cell(Pence(total)), _cell(table.totals[0].total.pence))
-                ),
+                ChartRow("All workstreams", (_cell(Pence(total)), _cell(table.totals[0].total.pence))),
             ),
         ),
         spec=shares([Share(name, pence or 0, _of_whole(pence, of)) for name, pence, of in lines]),
@@ -179,9 +177,8 @@ def savings_by_basis(table: Table, by_basis: ByBasis) -> Chart | None:
         return None
     flow = {FlowChoice.SAVING: "savings", FlowChoice.COST: "costs", FlowChoice.NET: "net savings"}
     what = flow[table.question.selection.flow]
-    spoken = [
-        f"Columns: new {what} of {table.partnership.name} in each year, {table.years[0]} to {table.years[-1]}, by basis."
-    ]
+    years = f"each year from {table.years[0]} to {table.years[-1]}"
+    spoken = [f"Columns: new {what} of {table.partnership.name} by basis, {years}."]
     for basis in bases:
         told = [f"{short_text(pence)} in {year}" for year, pence in sorted(by_basis[basis].items())]
         spoken.append(f"{_IN_WORDS[basis]}: {listed(told)}, together {short_text(sum(by_basis[basis].values()))}.")

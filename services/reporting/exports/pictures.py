@@ -1,4 +1,4 @@
-"""A chart drawn once, as one picture for page, PDF and Word: vl-convert turns its Vega-Lite into SVG, and that into PNG.
+"""A chart drawn as one picture for page, PDF and Word: vl-convert turns its Vega-Lite into SVG, and that into PNG.
 
 Drawing uses the processor for some tens of milliseconds (a second the first time in a process) and no network; call it
 in a worker thread. The same chart gives the same SVG on the same machine; a PNG also hangs on the fonts installed.
