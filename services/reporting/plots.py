@@ -287,7 +287,7 @@ def _mark(kind: str, values: Values, across: list[int], scale: _Scale, **style: 
         style = {"color": _INK, "baseline": "middle", **style}
     elif values and "colour" in values[0]:
         encoding["color"] = {"field": "colour", "type": "nominal", "scale": None, "legend": None}
-    return {"data": {"values": values}, "mark": {"type": kind, **style}, "encoding": encoding}
+    return {"data": {"values": values}, "mark": {"type": kind, "aria": False, **style}, "encoding": encoding}
 
 
 def _chart(width: int, height: int, layers: list[dict[str, Any]]) -> dict[str, Any]:
