@@ -34,4 +34,4 @@ def end_of_local_day(day: date) -> datetime:
 
 def moment_text(moment: datetime) -> str:
     """``2026-11-21T03:20:00.123456Z``: the one text of a moment, in the database and wherever it is hashed."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String, Table, event
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, Insert, Integer, String, Table, Update, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from shared.clock import moment_text
 
 Result = TypeVar("Result")
 
@@ -57,14 +61,44 @@ class Moment(TypeDecorator[datetime]):
         return datetime.fromisoformat(value)
 
 
-def moment_text(moment: datetime) -> str:
-    """``2026-11-21T03:20:00.123456Z``: the one text of a moment, in the database and wherever it is hashed."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def insert(table: Table, connection: AsyncConnection) -> sqlite.Insert | postgresql.Insert:
     """An INSERT of the connection's dialect: the one that has ``on_conflict_do_update``."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ForEach:
+    """A statement to run once for each of many rows.
+
+    A row's values are the driver's own and stand in the order of the parameters' names. They go to the driver as they
+    are: having each value of each row translated costs more than the database takes. This is the one place to change
+    where a database has something better than a statement prepared once.
+    """
+
+    statement: Insert | Update
+    parameters: tuple[str, ...]
+
+    async def run(self, connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            await connection.exec_driver_sql(_text_of(self, connection.dialect), list(rows))
+
+
+@lru_cache(maxsize=64)
+def _text_of(each: ForEach, dialect: Dialect) -> str:
+    compiled = each.statement.compile(dialect=dialect, column_keys=list(each.parameters), for_executemany=True)
+    if tuple(getattr(compiled, "positiontup", ())) != each.parameters:
+        raise TypeError(f"the parameters of this statement do not stand in the order of its rows: {compiled}")
+    return str(compiled)
+
+
+def for_driver(column: Column[Any], connection: AsyncConnection) -> Callable[[Any], Any]:
+    """How a value of that column is given to the connection's driver."""
+    dialect = connection.dialect
+    return column.type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 class Database:

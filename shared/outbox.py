@@ -17,12 +17,13 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
+from pydantic_core import to_json
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.bus.port import Bus, BusUnavailable, Message
+from shared.bus.port import Bus, BusUnavailable, Headers, Message
 from shared.clock import Clock
-from shared.database import Database, Identity, Moment, insert
+from shared.database import Database, ForEach, Identity, Moment, insert
 
 BATCH: Final = 500
 LEASE_SECONDS: Final = 10
@@ -37,6 +38,7 @@ class Outbox:
 
     rows: Table
     lease: Table
+    appending: ForEach
 
     @classmethod
     def define(cls, metadata: MetaData) -> Outbox:
@@ -64,23 +66,15 @@ class Outbox:
             Column("fence", BigInteger, nullable=False),
             Column("expires_at", Moment, nullable=False),
         )
-        return cls(rows, lease)
+        appending = ForEach(rows.insert(), ("topic", "key", "headers", "value", "parked_reason"))
+        return cls(rows, lease, appending)
 
     async def put(self, connection: AsyncConnection, messages: Sequence[Message]) -> None:
         """Write messages to be sent once the transaction has committed, in this order."""
-        if messages:
-            await connection.execute(
-                self.rows.insert(),
-                [
-                    {
-                        "topic": message.topic,
-                        "key": message.key,
-                        "headers": json.dumps([[name, value.decode()] for name, value in message.headers]),
-                        "value": message.value,
-                    }
-                    for message in messages
-                ],
-            )
+        await self.appending.run(
+            connection,
+            [(message.topic, message.key, _headers_text(message.headers), message.value, None) for message in messages],
+        )
 
     async def parked_count(self, connection: AsyncConnection) -> int:
         query = select(func.count()).select_from(self.rows).where(self.rows.c.parked_reason.is_not(None))
@@ -89,6 +83,10 @@ class Outbox:
     async def waiting_count(self, connection: AsyncConnection) -> int:
         """Rows not sent yet, those behind a parked one among them."""
         return int((await connection.execute(select(func.count()).select_from(self.rows))).scalar_one())
+
+
+def _headers_text(headers: Headers) -> str:
+    return to_json([(name, value.decode()) for name, value in headers]).decode()
 
 
 class FencedOff(Exception):

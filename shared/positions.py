@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.bus.envelope import Event
 from shared.bus.port import Received, TopicPartition
 from shared.clock import Clock
-from shared.database import Identity, Moment, insert
+from shared.database import ForEach, Identity, Moment, insert
 
 
 class PositionMoved(Exception):
@@ -31,10 +31,19 @@ class Consumed:
 
     positions: Table
     effects: Table
+    recording: ForEach
     parked: Table
 
     @classmethod
     def define(cls, metadata: MetaData) -> Consumed:
+        effects = Table(
+            "effects",
+            metadata,
+            Column("source", String(200), primary_key=True),
+            Column("event_id", String(200), primary_key=True),
+            Column("content_hash", LargeBinary(32), nullable=False),
+            sqlite_with_rowid=False,
+        )
         return cls(
             positions=Table(
                 "positions",
@@ -43,14 +52,8 @@ class Consumed:
                 Column("partition", Integer, primary_key=True),
                 Column("next_offset", BigInteger, nullable=False),
             ),
-            effects=Table(
-                "effects",
-                metadata,
-                Column("source", String(200), primary_key=True),
-                Column("event_id", String(200), primary_key=True),
-                Column("content_hash", LargeBinary(32), nullable=False),
-                sqlite_with_rowid=False,
-            ),
+            effects=effects,
+            recording=ForEach(effects.insert(), ("source", "event_id", "content_hash")),
             parked=Table(
                 "parked",
                 metadata,
@@ -117,9 +120,12 @@ class Consumed:
         """
         if not events:
             return ()
-        hashes = {(event.source, event.id): b"" for _, event in events}
-        query = select(self.effects).where(row(self.effects.c.source, self.effects.c.event_id).in_(list(hashes)))
-        known = {(found.source, found.event_id): found.content_hash for found in await connection.execute(query)}
+        known: dict[tuple[str, str], bytes] = {}
+        # Source by source (there is mostly one): a list of pairs would take the database five times as long.
+        for source in sorted({event.source for _, event in events}):
+            ids = sorted({event.id for _, event in events if event.source == source})
+            query = select(self.effects).where(self.effects.c.source == source, self.effects.c.event_id.in_(ids))
+            known |= {(found.source, found.event_id): found.content_hash for found in await connection.execute(query)}
         fresh: list[tuple[Received, Event]] = []
         for received, event in events:
             name, content_hash = (event.source, event.id), hashlib.sha256(event.data).digest()
@@ -129,14 +135,8 @@ class Consumed:
             elif known[name] != content_hash:
                 reason = f"conflict: {event.source} {event.id} came before with other content"
                 await self.park(connection, received, reason, clock)
-        if fresh:
-            await connection.execute(
-                self.effects.insert(),
-                [
-                    {"source": event.source, "event_id": event.id, "content_hash": known[event.source, event.id]}
-                    for _, event in fresh
-                ],
-            )
+        recording = [(event.source, event.id, known[event.source, event.id]) for _, event in fresh]
+        await self.recording.run(connection, recording)
         return fresh
 
     async def park(self, connection: AsyncConnection, received: Received, reason: str, clock: Clock) -> None:

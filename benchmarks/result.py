@@ -1,0 +1,30 @@
+"""What a benchmark found: ours beside a floor measured in the same run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``ratio`` is ours over the floor; the goal says on which side of a figure it has to be."""
+
+    name: str
+    ours: float
+    floor: float
+    unit: str
+    ratio: float
+    goal: tuple[Literal["at least", "at most"], float]
+
+    @property
+    def holds(self) -> bool:
+        side, figure = self.goal
+        return self.ratio >= figure if side == "at least" else self.ratio <= figure
+
+    def __str__(self) -> str:
+        side, figure = self.goal
+        return (
+            f"{self.name}: {self.ours:,.1f} {self.unit}, floor {self.floor:,.1f} {self.unit}, "
+            f"ratio {self.ratio:.2f} (goal {side} {figure:g}: {'met' if self.holds else 'MISSED'})"
+        )
