@@ -34,7 +34,7 @@ def many_councils(councils: int = 74, workstreams: int = 10) -> Partnership:
     letters = [f"{chr(65 + place // 26)}{chr(65 + place % 26)}" for place in range(councils)]
     return Partnership.parse(
         "code = 'large'\nname = 'Improvement Large'\nshort_name = 'IL'\nfirst_year = '2011/12'\nlast_year = '2014/15'\n"
-        "[headline]\nshort_term = '£200m'\nmedium_term = '£500m'\nlong_term = '£1.5bn'\n"
+        "[headline]\nshort_term = '£4bn'\nmedium_term = '£8bn'\nlong_term = '£15bn'\n"
         + "".join(council.format(place + 1, letters[place]) for place in range(councils))
         + "".join(workstream.format(place, _NAMES[place % len(_NAMES)]) for place in range(workstreams))
     )
@@ -48,7 +48,7 @@ def figures_of(partnership: Partnership) -> list[Posted]:
         for row, workstream in enumerate(partnership.workstreams):
             for column, year in enumerate(partnership.years):
                 thousands = 40 * (row + 3) * (column + 1) + 7 * place
-                amount = thousands * 100_000 * (40 if scope == PARTNERSHIP else 1) + (12_345 if row == 7 else 0)
+                amount = thousands * 100_000 * (100 if scope == PARTNERSHIP else 1) + (12_345 if row == 7 else 0)
                 basis = Basis.ACTUAL if column == 0 else Basis.FORECAST if column < 3 else Basis.ESTIMATE
                 found.append(posted(workstream.code, str(year), pence(Pence(amount)), scope=scope, basis=basis))
                 if column == 0:
