@@ -96,7 +96,9 @@ def proxy(addresses: Mapping[str, str], openapi: Path) -> Starlette:
     async def document(_: Request) -> Response:
         return FileResponse(openapi, media_type="application/json")
 
-    routes = [Route("/openapi.json", document), Route("/{path:path}", pass_on, methods=list(_METHODS))]
+    routes = [Route("/{path:path}", pass_on, methods=list(_METHODS))]
+    if openapi.exists():
+        routes.insert(0, Route("/openapi.json", document))
     return Starlette(routes=routes, lifespan=lifespan)
 
 

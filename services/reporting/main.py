@@ -52,7 +52,7 @@ class Reporting:
             database=database,
             consumed=store.consumed,
             topics=[ENTRIES_TOPIC],
-            group="reporting",
+            group="savings.reporting",
             handle=self._fold,
             after_commit=lambda: None,
             clock=clock,

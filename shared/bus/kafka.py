@@ -17,6 +17,7 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, NoOffsetForPartitionError
 
 from shared.bus.port import BusUnavailable, Message, MessageRefused, Received, StartAt, TopicPartition
@@ -85,8 +86,7 @@ class KafkaBus:
     @asynccontextmanager
     async def subscribe(self, topics: Sequence[str], group: str, start_at: StartAt) -> AsyncIterator[KafkaConsumer]:
         consumer = AIOKafkaConsumer(
-            # Under this prefix the brokers let a service's user have its groups: deploy/kafka/access.yaml.
-            group_id=f"savings.{group}",
+            group_id=group,
             client_id=self._client_id,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -102,12 +102,16 @@ class KafkaBus:
             await consumer.stop()
 
     async def ready(self) -> bool:
+        # Not through the producer: a service that only reads has no right to one.
+        client = AIOKafkaClient(client_id=self._client_id, **self._cluster.options())
         try:
-            producer = await self._started_producer()
-            await producer.client.fetch_all_metadata()
-        except (KafkaError, BusUnavailable) as error:
+            await client.bootstrap()
+            await client.fetch_all_metadata()
+        except KafkaError as error:
             log.warning("kafka.not_ready", error=repr(error))
             return False
+        finally:
+            await client.close()
         return True
 
     async def close(self) -> None:

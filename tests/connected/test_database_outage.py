@@ -1,0 +1,75 @@
+"""A database that goes away and comes back is an outage, told as one thing, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from deploy.local.postgres_server import PostgresServer
+from shared.database import Database, DatabaseUnavailable
+
+
+@pytest.fixture
+async def database(postgres_server: PostgresServer) -> AsyncIterator[Database]:
+    url = postgres_server.url("tracker").replace("postgresql://", "postgresql+asyncpg://", 1)
+    database = Database(url, schema="tracker")
+    yield database
+    await database.close()
+
+
+async def ask(database: Database) -> int:
+    async with database.write() as connection:
+        return int((await connection.execute(text("SELECT 1"))).scalar_one())
+
+
+async def test_from_the_stop_until_it_serves_again_every_try_says_outage(
+    postgres_server: PostgresServer, database: Database
+) -> None:
+    assert await ask(database) == 1
+
+    async def ask_while_it_stops() -> None:
+        async with database.write() as connection:
+            await connection.execute(text("SELECT 1"))
+            await asyncio.to_thread(postgres_server.stop, "immediate")
+            await connection.execute(text("SELECT 1"))
+
+    with pytest.raises(DatabaseUnavailable):
+        await ask_while_it_stops()
+    with pytest.raises(DatabaseUnavailable):
+        await ask(database)
+
+    starting = asyncio.create_task(asyncio.to_thread(postgres_server.start))
+    told = set()
+    while not starting.done():
+        try:
+            await ask(database)
+        except DatabaseUnavailable as outage:
+            told.add(str(outage))
+        await asyncio.sleep(0.01)
+    await starting
+    assert told
+    assert await ask(database) == 1
+
+
+async def test_a_caller_is_told_nothing_of_the_inside(postgres_server: PostgresServer, database: Database) -> None:
+    await asyncio.to_thread(postgres_server.stop, "immediate")
+    try:
+        with pytest.raises(DatabaseUnavailable) as outage:
+            await ask(database)
+    finally:
+        await asyncio.to_thread(postgres_server.start)
+    assert (outage.value.status, outage.value.detail) == (503, "The database does not answer just now.")
+    assert "127.0.0.1" in str(outage.value)
+
+
+async def test_a_wrong_statement_is_no_outage(database: Database) -> None:
+    async def ask_wrongly() -> None:
+        async with database.write() as connection:
+            await connection.execute(text("SELECT nothing FROM nowhere"))
+
+    with pytest.raises(DBAPIError):
+        await ask_wrongly()
