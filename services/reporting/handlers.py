@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.reporting.store import accounts, consumed, entries, ledger, returns, streams
+from services.reporting.tables import accounts, consumed, entries, ledger, returns, streams
 from shared.bus.envelope import Event, from_message
 from shared.bus.port import Received
 from shared.clock import Clock

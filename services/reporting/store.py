@@ -11,29 +11,21 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    Date,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Row,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    and_,
-    func,
-    select,
-)
+from sqlalchemy import ColumnElement, FromClause, Row, Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.reporting.rows import EntryBehind, Posted
 from services.reporting.table import Update
-from shared.database import Identity, Moment
+from services.reporting.tables import (
+    accounts,
+    consumed,
+    edition_positions,
+    entries,
+    ledger,
+    metadata,
+    returns,
+    streams,
+)
 from shared.figures import (
     Account,
     Basis,
@@ -49,99 +41,20 @@ from shared.figures import (
 )
 from shared.financial_year import FinancialYear
 from shared.money import Pence
-from shared.positions import Consumed
 
-metadata = MetaData()
-consumed: Final = Consumed.define(metadata)
-
-#: One row. ``version`` counts the returns folded, so that it is the same in a read model built again; ``epoch`` is made
-#: when the database is, so that a caller's copy from before a rebuild is never taken for the newest.
-ledger: Final = Table(
-    "ledger",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("epoch", String(32), nullable=False),
-    Column("version", BigInteger, nullable=False),
-)
-
-streams: Final = Table(
-    "streams",
-    metadata,
-    Column("workstream", String(40), primary_key=True),
-    Column("scope", String(11), primary_key=True),
-)
-
-returns: Final = Table(
-    "returns",
-    metadata,
-    Column("submission_id", String(64), primary_key=True),
-    Column("workstream", String(40), nullable=False),
-    Column("scope", String(11), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("as_at", Date, nullable=False),
-    Column("recorded_at", Moment, nullable=False),
-    Column("stated_by", String(100), nullable=False),
-    Column("stated_by_role", String(20), nullable=False),
-    Column("stated_by_council", String(9), nullable=False),
-    Column("source_system", Text),
-    Column("source_reference", Text),
-    Column("source_file", Text),
-    Column("reason", Text),
-    Column("written_update", Text),
-    UniqueConstraint("workstream", "scope", "version"),
-)
-_HAS_UPDATE: Final = returns.c.written_update.is_not(None)
-Index(
-    "returns_with_update",
-    returns.c.workstream,
-    returns.c.scope,
-    returns.c.as_at,
-    returns.c.version,
-    sqlite_where=_HAS_UPDATE,
-    postgresql_where=_HAS_UPDATE,
-)
-
-#: ``as_at`` and ``version`` are the rank of the figure that stands; ``version`` leads to its entry.
-accounts: Final = Table(
+__all__ = [
+    "LedgerVersion",
     "accounts",
-    metadata,
-    Column("id", Identity, primary_key=True, autoincrement=True),
-    Column("key", Text, nullable=False, unique=True),
-    Column("workstream", String(40), nullable=False),
-    Column("scope", String(11), nullable=False),
-    Column("initiative", Text, nullable=False),
-    Column("year", Integer, nullable=False),
-    Column("basis", String(20), nullable=False),
-    Column("benefit", String(20), nullable=False),
-    Column("recurrence", String(20), nullable=False),
-    Column("flow", String(20), nullable=False),
-    Column("as_at", Date, nullable=False),
-    Column("version", Integer, nullable=False),
-)
-
-entries: Final = Table(
+    "consumed",
     "entries",
-    metadata,
-    Column("account_id", Identity, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("as_at", Date, nullable=False),
-    Column("recorded_at", Moment, nullable=False),
-    Column("submission_id", String(64), ForeignKey("returns.submission_id"), nullable=False),
-    Column("line", Integer, nullable=False),
-    Column("number", BigInteger, nullable=False),
-    Column("status", String(20), nullable=False),
-    Column("amount_pence", BigInteger),
-    Column("confidence", String(20), nullable=False),
-    Column("movement_pence", BigInteger, nullable=False),
-    Column("balance_pence", BigInteger, nullable=False),
-    Column("reason", Text),
-    Column("note", Text),
-    Column("cell", Text),
-    Column("hash", String(64), nullable=False),
-    # The seek of "as at": the last of an account's entries up to a date. Recorded times stand in it to be looked at.
-    Index("entries_by_date", "account_id", "as_at", "version", "recorded_at"),
-    sqlite_with_rowid=False,
-)
+    "latest_updates",
+    "ledger",
+    "ledger_version",
+    "metadata",
+    "returns",
+    "standing",
+    "streams",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,17 +72,27 @@ async def ledger_version(connection: AsyncConnection) -> LedgerVersion:
 
 
 async def standing(
-    connection: AsyncConnection, as_at: date | None = None, known_at: datetime | None = None
+    connection: AsyncConnection,
+    as_at: date | None = None,
+    known_at: datetime | None = None,
+    edition: int | None = None,
 ) -> Sequence[Posted]:
-    """The figure that stands for each account, of what was true by ``as_at`` and recorded by ``known_at``."""
+    """The figure that stands for each account, of what was true by ``as_at`` and recorded by ``known_at``.
+
+    With an ``edition``, of what had been folded when it was published.
+    """
+    found_in: FromClause = accounts
     stands = entries.c.version == accounts.c.version
-    if as_at is not None or known_at is not None:
+    if as_at is not None or known_at is not None or edition is not None:
         candidate = entries.alias("candidate")
         conditions: list[ColumnElement[bool]] = [candidate.c.account_id == accounts.c.id]
         if as_at is not None:
             conditions.append(candidate.c.as_at <= as_at)
         if known_at is not None:
             conditions.append(candidate.c.recorded_at <= known_at)
+        if edition is not None:
+            found_in = accounts.join(edition_positions, _at_edition(accounts, edition))
+            conditions.append(candidate.c.version <= edition_positions.c.version)
         stands = entries.c.version == (
             select(candidate.c.version)
             .where(*conditions)
@@ -178,15 +101,22 @@ async def standing(
             .scalar_subquery()
         )
     query = _POSTED.select_from(
-        accounts.join(entries, and_(entries.c.account_id == accounts.c.id, stands)).join(returns)
+        found_in.join(entries, and_(entries.c.account_id == accounts.c.id, stands)).join(
+            returns, returns.c.submission_id == entries.c.submission_id
+        )
     )
     return [_posted(row) for row in await connection.execute(query)]
 
 
 async def latest_updates(
-    connection: AsyncConnection, scopes: Sequence[Scope], as_at: date | None = None, known_at: datetime | None = None
+    connection: AsyncConnection,
+    scopes: Sequence[Scope],
+    as_at: date | None = None,
+    known_at: datetime | None = None,
+    edition: int | None = None,
 ) -> Sequence[Update]:
-    """What was last written in each stream of these scopes, by the same two clocks."""
+    """What was last written in each stream of these scopes, by the same two clocks, or as an edition had it."""
+    found_in: FromClause = streams
     candidate = returns.alias("candidate")
     conditions: list[ColumnElement[bool]] = [
         candidate.c.workstream == streams.c.workstream,
@@ -197,6 +127,9 @@ async def latest_updates(
         conditions.append(candidate.c.as_at <= as_at)
     if known_at is not None:
         conditions.append(candidate.c.recorded_at <= known_at)
+    if edition is not None:
+        found_in = streams.join(edition_positions, _at_edition(streams, edition))
+        conditions.append(candidate.c.version <= edition_positions.c.version)
     latest = (
         select(candidate.c.submission_id)
         .where(*conditions)
@@ -206,7 +139,7 @@ async def latest_updates(
     )
     query = (
         select(returns)
-        .select_from(streams.join(returns, returns.c.submission_id == latest))
+        .select_from(found_in.join(returns, returns.c.submission_id == latest))
         .where(streams.c.scope.in_(sorted(scopes)))
     )
     return [
@@ -220,6 +153,15 @@ async def latest_updates(
         )
         for row in await connection.execute(query)
     ]
+
+
+def _at_edition(table: Table, edition: int) -> ColumnElement[bool]:
+    """Joins the streams of a table to where an edition stood in them."""
+    return and_(
+        edition_positions.c.edition == edition,
+        edition_positions.c.workstream == table.c.workstream,
+        edition_positions.c.scope == table.c.scope,
+    )
 
 
 _LEDGER_VERSION: Final = select(ledger.c.epoch, ledger.c.version)
