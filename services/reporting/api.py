@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request, Response
 
 from services.reporting.answers import Answering
 from services.reporting.forms import JSON, PRINTED_CSV, TIDY_CSV
-from services.reporting.query import PARAMETERS, Asked, described, read_question
+from services.reporting.query import PARAMETERS, Asked, read_question
 from services.reporting.schemas import TableOut
+from shared.asked import described
 from shared.errors import Forbidden, Refused, TooMany, Unauthenticated
 from shared.web import EVERYONE, Caller, permits, problem_responses
 
