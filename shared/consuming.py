@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.bus.port import Bus, BusUnavailable, Consumer, Received, TopicPartition
 from shared.clock import Clock
-from shared.database import Database
+from shared.database import Database, DatabaseUnavailable
 from shared.positions import Consumed, PositionMoved, offsets_of
 
 BATCH: Final = 500
@@ -69,7 +69,7 @@ class Consuming:
             while True:
                 try:
                     await self.run_once(consumer)
-                except (BusUnavailable, OperationalError, InterfaceError) as error:
+                except (BusUnavailable, DatabaseUnavailable) as error:
                     log.warning("consuming.outage", group=self._group, error=str(error))
                     await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
                     await self._rewind_when_possible(consumer)
@@ -85,7 +85,7 @@ class Consuming:
             log.info("consuming.position_moved", group=self._group, detail=str(moved))
             await consumer.rewind()
             return 0
-        except (OperationalError, InterfaceError):
+        except DatabaseUnavailable:
             raise
         except Exception:
             # One of them cannot be handled: have the effects of the others one by one, and set that one aside.
@@ -117,7 +117,7 @@ class Consuming:
         for message in batch:
             try:
                 positions |= await self._keep([message])
-            except (OperationalError, InterfaceError, PositionMoved):
+            except (DatabaseUnavailable, PositionMoved):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up what stands behind it
                 reason = f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
@@ -141,5 +141,5 @@ class Consuming:
     async def _rewind_when_possible(self, consumer: Consumer) -> None:
         try:
             await consumer.rewind()
-        except (BusUnavailable, OperationalError, InterfaceError) as error:
+        except (BusUnavailable, DatabaseUnavailable) as error:
             log.warning("consuming.still_out", group=self._group, error=str(error))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -18,11 +19,13 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import BigInteger, Column, DateTime, Dialect, Insert, Integer, String, Table, Update, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from shared.clock import moment_text
+from shared.errors import Unavailable
 
 Result = TypeVar("Result")
 
@@ -39,6 +42,8 @@ _SERVER_SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "60s",
 }
 _SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
+#: Connection lost, no connection to be had, the server starting up or shutting down (PostgreSQL, appendix A).
+_OUTAGES: Final = ("08", "53300", "57P01", "57P02", "57P03")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -101,6 +106,20 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached, or dropped the connection: nothing is wrong with what was asked of it.
+
+    Its text is for the log; a caller is told no more than that.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The database does not answer just now.", "Send it again in a moment, the same as it was.")
+        self._reason = reason
+
+    def __str__(self) -> str:
+        return self._reason
+
+
 class Database:
     """One service's database. Every transaction is opened here, in sight of the caller, and commits on leaving.
 
@@ -129,21 +148,28 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One writing transaction: committed, and synced, when the block has been left."""
-        async with self._writer.begin() as connection:
-            yield connection
+        """One writing transaction: committed, and synced, when the block has been left.
+
+        Raises:
+            DatabaseUnavailable: try again; where it was lost while committing, it may have been kept or not.
+        """
+        with _outages_told():
+            async with self._writer.begin() as connection:
+                yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One reading transaction: everything in it sees the same state."""
-        async with self._reader.connect() as connection:
-            if self._is_sqlite:
-                async with connection.begin():
-                    yield connection
-            else:
-                connection = await connection.execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
+        """One reading transaction: everything in it sees the same state.
+
+        Raises:
+            DatabaseUnavailable: try again.
+        """
+        with _outages_told():
+            async with self._reader.connect() as connection:
+                if not self._is_sqlite:
+                    connection = await connection.execution_options(
+                        isolation_level="REPEATABLE READ", postgresql_readonly=True
+                    )
                 async with connection.begin():
                     yield connection
 
@@ -166,6 +192,20 @@ class Database:
     async def close(self) -> None:
         await self._writer.dispose()
         await self._reader.dispose()
+
+
+@contextmanager
+def _outages_told() -> Iterator[None]:
+    """An outage has many faces, the driver's and the system's; above this they are one."""
+    try:
+        yield
+    except (ConnectionError, socket.gaierror, PoolExhausted) as error:
+        raise DatabaseUnavailable(f"the database cannot be reached: {error!r}") from error
+    except DBAPIError as error:
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        if isinstance(error, (InterfaceError, OperationalError)) or state.startswith(_OUTAGES):
+            raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
+        raise
 
 
 def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:

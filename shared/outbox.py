@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.bus.port import Bus, BusUnavailable, Headers, Message
 from shared.clock import Clock
-from shared.database import Database, ForEach, Identity, Moment, insert
+from shared.database import Database, DatabaseUnavailable, ForEach, Identity, Moment, insert
 
 BATCH: Final = 500
 LEASE_SECONDS: Final = 10
@@ -116,6 +116,9 @@ class Relay:
                 sent = await self.run_once()
             except BusUnavailable as error:
                 log.warning("relay.bus_unavailable", error=str(error))
+                sent = 0
+            except DatabaseUnavailable as error:
+                log.warning("relay.database_unavailable", error=str(error))
                 sent = 0
             except FencedOff:
                 log.warning("relay.fenced_off")

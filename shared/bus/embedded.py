@@ -14,11 +14,10 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, func, select
-from sqlalchemy.exc import OperationalError
 
 from shared.bus.port import BusUnavailable, Message, MessageRefused, Received, StartAt, TopicPartition
 from shared.clock import Clock, utc_now
-from shared.database import Database, Moment
+from shared.database import Database, DatabaseUnavailable, Moment
 
 MESSAGE_BYTES_LIMIT: Final = 1_500_000
 
@@ -79,8 +78,8 @@ class EmbeddedBus:
                     outcomes.append(None)
                 if rows:
                     await connection.execute(_log.insert(), rows)
-        except OperationalError as error:
-            raise BusUnavailable(f"the embedded log cannot be written: {error.orig}") from error
+        except DatabaseUnavailable as error:
+            raise BusUnavailable(f"the embedded log cannot be written: {error}") from error
         async with self._appended:
             self._appended.notify_all()
         return outcomes
@@ -166,8 +165,8 @@ class EmbeddedConsumer:
                         self._next[at] = offset + 1
                     if len(batch) >= max_messages:
                         break
-        except OperationalError as error:
-            raise BusUnavailable(f"the embedded log cannot be read: {error.orig}") from error
+        except DatabaseUnavailable as error:
+            raise BusUnavailable(f"the embedded log cannot be read: {error}") from error
         # A full first partition must not starve the others: start with the next one.
         self._partitions = [*self._partitions[1:], *self._partitions[:1]]
         return batch
