@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import func, select
 
 import migrations
@@ -34,9 +36,17 @@ UrlOf = Callable[[DatabaseName], str]
 NOON = datetime(2012, 1, 26, 12, tzinfo=UTC)
 
 
+def from_noon_on() -> Clock:
+    """A clock that starts at noon on 26 January 2012 and goes on by a millisecond whenever it is looked at."""
+    looks = count()
+    return lambda: NOON + timedelta(milliseconds=next(looks))
+
+
 @dataclass
 class IntakeDeployment:
+    app: FastAPI
     intake: Intake
+    access: Access
     bus: EmbeddedBus
     http: httpx.AsyncClient
     keys: dict[str, str]
@@ -61,7 +71,7 @@ class IntakeDeployment:
         return await self.http.post(path, content=body, headers=headers, params=parameters)
 
     async def get(self, path: str, by: Principal, **parameters: Any) -> httpx.Response:
-        return await self.http.get(path, headers=self.credential(by), params=parameters)
+        return await self.http.get(path, headers=self.credential(by), params=parameters or None)
 
     def credential(self, by: Principal) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.keys[by.name]}"}
@@ -89,12 +99,13 @@ async def _from_the_start(partitions: Sequence[TopicPartition]) -> Mapping[Topic
 
 @asynccontextmanager
 async def deployed_intake(
-    url_of: UrlOf, folder: Path, *, clock: Clock = lambda: NOON, tracker: httpx.AsyncClient | None = None
+    url_of: UrlOf, folder: Path, *, clock: Clock | None = None, tracker: httpx.AsyncClient | None = None
 ) -> AsyncIterator[IntakeDeployment]:
     """Migrated, with a key for everybody, and the embedded bus in a folder.
 
     Nothing relays by itself: what was accepted stays in the outbox.
     """
+    clock = clock or from_noon_on()
     urls: dict[DatabaseName, str] = {"intake": url_of("intake"), "access": url_of("access")}
     urls["bus"] = f"sqlite+aiosqlite:///{folder}/bus.db"
     async with AsyncExitStack() as stack:
@@ -118,4 +129,4 @@ async def deployed_intake(
         app = create_app(title="Intake", access=access, settings=settings)
         intake.install(app)
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://intake.test")
-        yield IntakeDeployment(intake, bus, await stack.enter_async_context(http), keys)
+        yield IntakeDeployment(app, intake, access, bus, await stack.enter_async_context(http), keys)
