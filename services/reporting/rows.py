@@ -91,6 +91,7 @@ class Cell:
 
     ``in_year_pence`` is ``None`` where no figure has been stated for the year, ``cumulative_pence`` where none has been
     for it or any year before. ``carried`` says that nothing is new: the text repeats the cumulative of an earlier year.
+    ``is_carried_forward`` says that a round is open and nothing has come for the row: the figure is from before it.
     """
 
     year: FinancialYear
@@ -100,6 +101,7 @@ class Cell:
     status: CellStatus
     carried: bool
     behind: tuple[Posted, ...]
+    is_carried_forward: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,13 @@ ByYear: TypeAlias = Mapping[FinancialYear, Sequence[Posted]]
 
 
 def build_row(
-    partnership: Partnership, workstream: Workstream, scope: Scope, posted: ByYear, selection: Selection
+    partnership: Partnership,
+    workstream: Workstream,
+    scope: Scope,
+    posted: ByYear,
+    selection: Selection,
+    *,
+    is_carried_forward: bool = False,
 ) -> Row:
     """A row from the chosen figures of one workstream in one scope."""
     cells: list[Cell] = []
@@ -174,6 +182,7 @@ def build_row(
                 status=status,
                 carried=had_figure and in_year == 0,
                 behind=behind,
+                is_carried_forward=is_carried_forward and bool(behind),
             )
         )
         had_figure = had_figure or in_year != 0

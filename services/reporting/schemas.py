@@ -102,7 +102,8 @@ class EntryOut(BaseModel):
 
 class CellOut(BaseModel):
     """One year of a row. ``in_year`` is null where nothing is stated for the year, ``cumulative`` where nothing is up
-    to it; ``carried`` where the cell only repeats the cumulative of an earlier year."""
+    to it; ``carried`` where the cell only repeats the cumulative of an earlier year; ``carried_forward`` where a round
+    is open, nothing has come in it for this row, and the figure stands from before."""
 
     year: str
     in_year: str | None
@@ -110,6 +111,7 @@ class CellOut(BaseModel):
     printed: str
     status: CellStatus
     carried: bool
+    carried_forward: bool
     entries: list[EntryOut]
 
     @classmethod
@@ -121,6 +123,7 @@ class CellOut(BaseModel):
             printed=cell.text,
             status=cell.status,
             carried=cell.carried,
+            carried_forward=cell.is_carried_forward,
             entries=[EntryOut.of(each) for each in cell.behind],
         )
 
@@ -259,7 +262,7 @@ class HeadlineOut(BaseModel):
 
 
 class CoverageOut(BaseModel):
-    """Who has been heard: workstreams by their codes, councils by their GSS codes."""
+    """Who has been heard: workstreams by their codes, councils by their GSS codes; ``round`` is that open, if any."""
 
     text: str
     with_partnership_figure: list[str]
@@ -267,6 +270,7 @@ class CoverageOut(BaseModel):
     councils_with_shares: list[str]
     councils_without_shares: list[str]
     latest_as_at: date | None
+    round: int | None
 
 
 class ApportionmentOut(BaseModel):
@@ -377,6 +381,7 @@ class TableOut(BaseModel):
                 councils_with_shares=[each.gss for each in coverage.councils_with_shares],
                 councils_without_shares=[each.gss for each in coverage.councils_without_shares],
                 latest_as_at=coverage.latest_as_at,
+                round=coverage.round.round.number if coverage.round else None,
             ),
             proof=ProofOut(
                 holds=table.proof.holds,

@@ -13,6 +13,7 @@ from datetime import date, datetime
 
 from services.reporting.notes import Note, listed, notes_of, written_day
 from services.reporting.proof import Proof, prove
+from services.reporting.rounds import RoundCoverage
 from services.reporting.rows import Posted, Row, Selection, TotalRow, build_row, build_total_row
 from shared.best import BasisChoice, FlowChoice
 from shared.figures import PARTNERSHIP, Scope, Stream, WorkstreamCode
@@ -65,6 +66,8 @@ class Coverage:
     councils_with_shares: tuple[Council, ...]
     councils_without_shares: tuple[Council, ...]
     latest_as_at: date | None
+    #: What has come in the round that is open, if one is.
+    round: RoundCoverage | None = None
 
     @property
     def text(self) -> str:
@@ -75,6 +78,7 @@ class Coverage:
             _told("shares are stated by", self.councils_with_shares),
             _told("there is none yet from", self.councils_without_shares),
             f"the latest figures are as at {written_day(self.latest_as_at)}" if self.latest_as_at else "",
+            self.round.text if self.round else "",
         )
         return " ".join(f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences if sentence)
 
@@ -127,11 +131,12 @@ def build_table(
     posted: Sequence[Posted],
     updates: Iterable[Update],
     question: Question,
+    round_coverage: RoundCoverage | None = None,
 ) -> Table:
     """The table that answers a question.
 
     ``posted`` are the standing figures of every scope, not of the rows shown alone: the proof needs all shares. At most
-    one for each account.
+    one for each account. ``round_coverage`` is that of the round that is open, if one is.
     """
     home = partnership.council_by_gss[question.home] if question.home is not None else None
     selection = question.selection
@@ -143,8 +148,16 @@ def build_table(
     cells: Mapping[Stream, dict[FinancialYear, list[Posted]]] = defaultdict(lambda: defaultdict(list))
     for each in sorted(chosen, key=lambda each: each.account):
         cells[each.account.stream][each.account.year].append(each)
+    carried_forward = round_coverage.carried_forward if round_coverage else frozenset()
     rows = tuple(
-        build_row(partnership, workstream, scope, cells[_stream(workstream, scope)], selection)
+        build_row(
+            partnership,
+            workstream,
+            scope,
+            cells[_stream(workstream, scope)],
+            selection,
+            is_carried_forward=_stream(workstream, scope) in carried_forward,
+        )
         for workstream in partnership.workstreams
         for scope in scopes
     )
@@ -165,7 +178,7 @@ def build_table(
         narratives=_narratives(partnership, home, updates),
         projections=partnership.projections,
         headline=partnership.headline,
-        coverage=_coverage(partnership, named),
+        coverage=_coverage(partnership, named, round_coverage),
         proof=prove(partnership, chosen, selection, rows, totals),
     )
 
@@ -210,7 +223,7 @@ def _narratives(partnership: Partnership, home: Council | None, updates: Iterabl
     )
 
 
-def _coverage(partnership: Partnership, posted: Sequence[Posted]) -> Coverage:
+def _coverage(partnership: Partnership, posted: Sequence[Posted], round_: RoundCoverage | None) -> Coverage:
     stated = [each for each in posted if each.figure.is_stated]
     heard = {each.account.workstream for each in stated if each.account.scope == PARTNERSHIP}
     sharing = {each.account.scope for each in stated}
@@ -221,6 +234,7 @@ def _coverage(partnership: Partnership, posted: Sequence[Posted]) -> Coverage:
         councils_with_shares=tuple(council for council in councils if council.scope in sharing),
         councils_without_shares=tuple(council for council in councils if council.scope not in sharing),
         latest_as_at=max((each.entry.as_at for each in posted), default=None),
+        round=round_,
     )
 
 

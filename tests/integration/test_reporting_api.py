@@ -72,6 +72,7 @@ async def test_the_json_has_the_numbers_the_text_and_the_entry_behind_each_cell(
         "printed": "£1.25m (£6.7m)",
         "status": "quantified",
         "carried": False,
+        "carried_forward": False,
     }
     assert entry["submission"] == f"/v1/submissions/{entry['submission_id']}"
     assert {name: entry[name] for name in ("amount", "as_at", "stated_by", "basis", "status", "line")} == {
