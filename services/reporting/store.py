@@ -100,12 +100,14 @@ async def standing(
             .limit(1)
             .scalar_subquery()
         )
+    # Outer joins, because their order is fixed: from the accounts, which are few, to one entry of each. Left to itself
+    # SQLite begins with the entries, all of them. An account of which nothing was known yet comes without an entry.
     query = _POSTED.select_from(
-        found_in.join(entries, and_(entries.c.account_id == accounts.c.id, stands)).join(
+        found_in.outerjoin(entries, and_(entries.c.account_id == accounts.c.id, stands)).outerjoin(
             returns, returns.c.submission_id == entries.c.submission_id
         )
     )
-    return [_posted(row) for row in await connection.execute(query)]
+    return [_posted(row) for row in await connection.execute(query) if row.status is not None]
 
 
 async def latest_updates(

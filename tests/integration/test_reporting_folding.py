@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+from sqlalchemy.event import listen
 
 import migrations
 from services.reporting import store
@@ -277,3 +278,27 @@ async def test_a_database_made_anew_has_an_epoch_of_its_own(tmp_path: Path) -> N
             epochs.add((await store.ledger_version(connection)).epoch)
         await database.close()
     assert len(epochs) == 2
+
+
+@pytest.mark.parametrize("clocks", [(None, None), (DAYS[2], None), (None, RECORDED_FROM), (DAYS[2], RECORDED_FROM)])
+async def test_no_read_goes_through_the_history(tmp_path: Path, clocks: tuple[date | None, datetime | None]) -> None:
+    """The plan of the database: entries and returns are only ever looked up, whatever it knows of their number."""
+    statements: list[tuple[str, object]] = []
+    async with served(tmp_path) as service:
+        await service.send(*Streams().january_2012())
+        async with service.reporting.database.read() as connection:
+
+            def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+                statements.append((statement, parameters))
+
+            listen(connection.sync_connection, "before_cursor_execute", note)
+            await store.standing(connection, *clocks)
+            await store.latest_updates(connection, [PARTNERSHIP], *clocks)
+            plans = [
+                str(row.detail)
+                for statement, parameters in list(statements)
+                for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
+            ]
+    assert len(statements) >= 2
+    assert sorted({plan for plan in plans if plan.startswith("SCAN")}) == ["SCAN accounts", "SCAN streams"]
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan]
