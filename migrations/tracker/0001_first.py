@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("as_at", sa.Date(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("recorded_at", shared.database.Moment(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("cell", sa.Text(), nullable=True),
         sa.Column("previous_hash", sa.LargeBinary(length=32), nullable=False),

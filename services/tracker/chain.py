@@ -76,19 +76,20 @@ def entry_link(
     """The link of an entry. What it has in common with its return's other entries stands in the return's link.
 
     What can hold no space stands in one field, apart by spaces. There are millions of these: the lines below are
-    ``link(previous, (figures, account, line.note, line.cell))``, written out because it takes half the time.
+    ``link(previous, (figures, account, line.reason, line.note, line.cell))``, written out for half the time.
     """
     figures = (
         f"entry {number} {line.line} {line.status} {line.amount_pence} {line.confidence} "
         f"{movement_pence} {balance_pence}"
     ).encode()
-    about, note, cell = account.encode(), line.note, line.cell
+    about, reason, note, cell = account.encode(), line.reason, line.note, line.cell
     content = (
         previous,
         len(figures).to_bytes(4, "big"),
         figures,
         len(about).to_bytes(4, "big"),
         about,
+        _ABSENT if reason is None else _packed(reason),
         _ABSENT if note is None else _packed(note),
         _ABSENT if cell is None else _packed(cell),
     )

@@ -175,6 +175,7 @@ def entries_posted(accepted: ReturnAccepted, outcome: Posted) -> bytes:
                     "amount_pence": line.amount_pence,
                     "movement_pence": entry.movement_pence,
                     "balance_pence": entry.balance_pence,
+                    "reason": line.reason,
                     "note": line.note,
                     "cell": line.cell,
                     "hash": entry.hash.hex(),

@@ -9,11 +9,15 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
 from fastapi import FastAPI
 
+from migrations import is_current
 from services.tracker import store
+from services.tracker.api import router
 from services.tracker.handlers import post_returns
+from services.tracker.verifying import Progress, Verdict, verify
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.consuming import Consuming
@@ -23,6 +27,11 @@ from shared.outbox import Relay
 from shared.partnership import Partnership
 from shared.settings import Settings
 from shared.web import Check
+
+#: With more returns than these waiting to be posted, the ledgers are behind.
+_LAG_LIMIT: Final = 1_000
+#: More than this in the outbox means that the bus is away, or that the relay does not keep up.
+_WAITING_LIMIT: Final = 10_000
 
 
 class Tracker:
@@ -35,6 +44,9 @@ class Tracker:
         self.partnership = partnership
         self.database = database
         self.outbox = store.outbox
+        self.consumed = store.consumed
+        self.re_reading = asyncio.Lock()
+        self._bus = bus
         self.relay = Relay(self.outbox, database, bus, clock)
         self.consuming = Consuming(
             bus=bus,
@@ -49,6 +61,7 @@ class Tracker:
 
     def install(self, app: FastAPI) -> None:
         app.state.tracker = self
+        app.include_router(router)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -63,4 +76,31 @@ class Tracker:
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        return {}
+        return {
+            "database": self._check_database,
+            "migrations": self._check_migrations,
+            "bus": self._check_bus,
+            "lag": self._check_lag,
+        }
+
+    async def verify(self, progress: Progress) -> Verdict:
+        """Re-read every entry of every ledger; ``progress`` is told how far it has got."""
+        return await verify(self.database, progress)
+
+    async def _check_database(self) -> tuple[bool, str]:
+        async with self.database.read() as connection:
+            waiting = await self.outbox.waiting_count(connection)
+            set_aside = await self.outbox.parked_count(connection) + await self.consumed.parked_count(connection)
+        return waiting <= _WAITING_LIMIT, f"{waiting} events wait to be sent, {set_aside} parked"
+
+    async def _check_migrations(self) -> tuple[bool, str]:
+        current = await is_current("tracker", self.database)
+        return current, "newest revision" if current else "run 'savings migrate'"
+
+    async def _check_bus(self) -> tuple[bool, str]:
+        ready = await self._bus.ready()
+        return ready, "answers" if ready else "does not answer"
+
+    async def _check_lag(self) -> tuple[bool, str]:
+        lag = await self.consuming.lag_messages()
+        return lag <= _LAG_LIMIT, f"{lag} returns wait to be posted"

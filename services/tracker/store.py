@@ -113,6 +113,7 @@ entries = Table(
     Column("as_at", Date, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("recorded_at", Moment, nullable=False),
+    Column("reason", Text),
     Column("note", Text),
     Column("cell", Text),
     Column("previous_hash", LargeBinary(32), nullable=False),

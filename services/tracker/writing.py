@@ -154,6 +154,7 @@ async def _append(
                 as_at,
                 version,
                 recorded_at,
+                line.reason,
                 line.note,
                 line.cell,
                 entry.previous_hash,
