@@ -28,23 +28,22 @@ class Imprint:
     digest: str | None = None
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """What a footer states, in order; the hash comes last."""
-        return tuple(
+    def text(self) -> str:
+        """``Cabinet, 26 January 2012 (Edition 3), as at 7 December 2011``; the hash stands in a line of its own."""
+        return ", ".join(
             part
             for part in (
                 f"{self.title} ({self.state})" if not self.state.startswith(self.title) else self.state,
                 f"as at {written_day(self.as_at)}" if self.as_at else "",
                 f"known at {written_day(local_day(self.known_at))}" if self.known_at else "",
-                f"SHA-256 {self.digest}" if self.digest else "",
             )
             if part
         )
 
     @property
-    def text(self) -> str:
-        """``Cabinet, 26 January 2012 (Edition 3) · as at 7 December 2011 · SHA-256 1f0c…``."""
-        return " · ".join(self.parts)
+    def digest_text(self) -> str:
+        """``SHA-256 1f0c…``, to check a printed copy by; empty where nothing is frozen yet."""
+        return f"SHA-256 {self.digest}" if self.digest else ""
 
     @property
     def made_at(self) -> datetime:
@@ -61,8 +60,13 @@ class Imprint:
 
 @dataclass(frozen=True, slots=True)
 class ChartPicture:
-    """A chart as one picture: ``png`` at a density fit to print, what it says in words, and its caption."""
+    """A chart as one picture: ``png`` at a density fit to print, what it says in words, and its caption.
+
+    ``columns`` and ``rows`` are its figures as printed, the label of a row first: what stands beside the picture.
+    """
 
     png: bytes
     alternative: str
     caption: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()

@@ -39,7 +39,13 @@ class ChartPicture:
 
     def for_document(self) -> imprint.ChartPicture:
         """As the writers of Word documents take it."""
-        return imprint.ChartPicture(png=self.png, alternative=self.alternative_text, caption=self.title)
+        return imprint.ChartPicture(
+            png=self.png,
+            alternative=self.alternative_text,
+            caption=self.title,
+            columns=self.data.columns,
+            rows=tuple((row.label, *(cell.text for cell in row.cells)) for row in self.data.rows),
+        )
 
 
 def draw_chart(chart: Chart) -> ChartPicture:

@@ -36,14 +36,11 @@ EXAMPLES: Final[Tags] = {
             "workstream": "Highways",
             "whose": "SE7",
             "is_partnership": True,
-            "is_first": True,
             "cells": ["£6m (£6.25m)"],
             "total": "£36.25m",
         }
     ],
-    "totals": [
-        {"title": "Total potential savings", "whose": "SE7", "is_partnership": True, "is_first": True, "total": "£83.85m"}
-    ],
+    "totals": [{"title": "Total potential savings", "whose": "SE7", "is_partnership": True, "total": "£83.85m"}],
     "notes": ["Figures in brackets are cumulative."],
     "projections": [
         {
@@ -77,17 +74,28 @@ EXAMPLES: Final[Tags] = {
             "name": "Highways",
             "lead": "Surrey County Council",
             "purpose": "One strong client for highways.",
-            "updates": [{"from": "Surrey County Council", "day": "7 December 2011", "paragraphs": ["Work goes to plan."]}],
+            "updates": [
+                {"from": "Surrey County Council", "day": "7 December 2011", "paragraphs": ["Work goes to plan."]}
+            ],
         }
     ],
-    "charts": [{"picture": "", "caption": "Savings by workstream", "alternative": "In words."}],
+    "charts": [
+        {
+            "picture": "",
+            "caption": "Savings by workstream",
+            "alternative": "In words, for those who do not see the picture.",
+            "heading": "Workstream",
+            "columns": ["2011/12"],
+            "rows": [{"label": "Highways", "cells": ["£250k"]}],
+        }
+    ],
     "edition": {
         "title": "Cabinet, 26 January 2012",
         "state": "Edition 3",
         "as_at": "7 December 2011",
         "known_at": "26 January 2012",
         "hash": "1f0c",
-        "text": "Cabinet, 26 January 2012 (Edition 3) · as at 7 December 2011",
+        "text": "Cabinet, 26 January 2012 (Edition 3), as at 7 December 2011",
     },
 }
 
@@ -112,7 +120,6 @@ def tags_of(table: Table, imprint: Imprint) -> dict[str, Any]:
                 "title": one_line(total.title),
                 "whose": one_line(total.label),
                 "is_partnership": total.is_partnership,
-                "is_first": total.is_partnership,
                 "total": total.total.text,
             }
             for total in table.totals
@@ -168,7 +175,6 @@ def _rows(table: Table) -> Iterable[Tags]:
             "workstream": one_line(row.workstream.name),
             "whose": one_line(row.label),
             "is_partnership": row.is_partnership,
-            "is_first": row.is_partnership,
             "cells": [cell.text for cell in row.cells],
             "total": row.total.text,
         }
