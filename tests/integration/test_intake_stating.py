@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from shared.events import INTAKE_SOURCE, RETURN_ACCEPTED, ReturnAccepted
 from tests.builders import EAST_SUSSEX, FINANCE_ESX, LEAD_ICT, a_line, a_return
@@ -198,3 +200,24 @@ async def test_a_relay_that_fails_ends_the_service(intake: IntakeDeployment, mon
     with pytest.raises(ExceptionGroup):
         async with intake.intake.running(), asyncio.timeout(10):
             await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_no_statement_of_a_post_goes_through_a_whole_table(intake: IntakeDeployment) -> None:
+    """What a post costs does not grow with the history: every look-up is by an index, and the plans say so."""
+    ran: list[tuple[str, Any]] = []
+    engine = intake.intake.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *said: ran.append((said[2], said[3])))
+    await intake.post(a_return(a_line(cumulative="£300k")), FINANCE_ESX)
+    for key in ("P08", None):
+        await intake.post(a_return(a_line(), a_line(year="2012/13", cumulative="£600k")), FINANCE_ESX, key=key)
+
+    # "stated" is what one of the statements calls the figures.
+    tables = {"returns", "accounts", "figures", "stated", "heads", "outbox"}
+    looked_up = [(statement, parameters) for statement, parameters in ran if statement.startswith("SELECT")]
+    async with intake.intake.database.read() as connection:
+        for statement, parameters in looked_up:
+            plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()
+            scanned = {step.detail.split()[1] for step in plan if step.detail.startswith("SCAN")}
+            assert not scanned & tables, (statement, plan)
+    assert len(looked_up) >= 5
