@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.deciding import Accepted, Deciding, Decision, Head, Known, NotTaken, Replayed
+from services.intake.deciding import Accepted, Deciding, Decision, Head, Kept, Known, NotTaken, Replayed
 from shared.errors import Fault, Forbidden, Refused, SavingsError
 from shared.figures import Scope, Stream, WorkstreamCode
 from shared.principal import Principal
@@ -96,6 +96,15 @@ class TestStatedAgain:
         ]
         assert faults_of(other)[0].code == "idempotency-key-reused"
         assert faults_of(other)[0].detail == "The key 'a' stands for return return-1, which says something else here."
+
+    def test_a_field_that_the_form_did_not_have_then_makes_no_difference(self) -> None:
+        [first] = decide(a_return())
+        said = json.loads(accepted(first).content)
+        del said["lines"][0]["cell"], said["source"]
+        known = Known(by_key={"a": Kept("return-1", "finance-ESX", json.dumps(said), accepted(first).answer)})
+        assert isinstance(decide(a_return(), keys="a", known=known)[0], Replayed)
+        [other] = decide(a_return(a_line(cell="B7")), keys="a", known=known)
+        assert codes_of(other) == [("/lines/0/cell", "idempotency-key-reused")]
 
     def test_with_another_key_it_is_a_new_return(self) -> None:
         assert [accepted(one).version for one in decide(a_return(), a_return(), keys="ab")] == [1, 2]
