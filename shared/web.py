@@ -21,7 +21,7 @@ from fastapi_problem.handler import ExceptionHandler, add_exception_handler, new
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from pydantic import BaseModel
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -73,7 +73,8 @@ class Gate:
     def __init__(self, access: Access, settings: Settings) -> None:
         self._access = access
         self._sessions = session_signer(settings)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        # Counters, not a list of moments: what a request costs does not grow with the requests of its minute.
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._per_credential: RateLimitItem = parse(f"{settings.requests_per_minute}/minute")
         self._failures: RateLimitItem = parse(f"{settings.failures_per_minute}/minute")
 

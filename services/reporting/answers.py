@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from pathlib import Path
@@ -28,13 +29,13 @@ class Answers:
     def __init__(self, partnership: Partnership, database: Database) -> None:
         self.partnership = partnership
         self._database = database
+        self._newest = Newest(database)
         self._shelf = Shelf(SHELF_BYTES)
         self._fingerprint = fingerprint_of(partnership)
 
     async def answer(self, request: Request, question: Question, form: Form) -> Response:
         """The table in a form; 304 where the caller has this version already, after one tiny query."""
-        async with self._database.read() as connection:
-            version = await store.ledger_version(connection)
+        version = await self._newest.version()
         tag = self._tag(version, question, form)
         if (unchanged := not_modified(request, tag)) is not None:
             # A browser takes the headers of a 304 over into what it has kept: they must be those of the page.
@@ -64,7 +65,7 @@ class Answers:
         return etag_of(self._fingerprint, version.epoch, version.number, question, form.name)
 
 
-def _answers_of(request: Request) -> Answers:
+async def _answers_of(request: Request) -> Answers:
     answers = request.app.state.reporting.answers
     assert isinstance(answers, Answers)  # noqa: S101 - set where the service is installed
     return answers
@@ -72,6 +73,31 @@ def _answers_of(request: Request) -> Answers:
 
 #: The answers of the service, as installed on the application.
 Answering = Annotated[Answers, Depends(_answers_of)]
+
+
+class Newest:
+    """The ledger's version, never older than the moment of asking.
+
+    One query at a time: those who ask while one is under way share the next, however many they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Task[LedgerVersion] | None = None
+
+    async def version(self) -> LedgerVersion:
+        if self._next is None:
+            self._next = asyncio.create_task(self._query())
+        # Shielded: who goes away does not take the answer from the others.
+        return await asyncio.shield(self._next)
+
+    async def _query(self) -> LedgerVersion:
+        async with self._turn:
+            # It begins now: what is committed from here on it may not see, so who asks from here on gets another.
+            self._next = None
+            async with self._database.read() as connection:
+                return await store.ledger_version(connection)
 
 
 class Shelf:

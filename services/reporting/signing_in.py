@@ -68,7 +68,7 @@ class Door:
         return list(newest.values())
 
 
-def _door(request: Request) -> Door:
+async def _door(request: Request) -> Door:
     door = request.app.state.reporting.door
     assert isinstance(door, Door)  # noqa: S101 - set where the service is installed
     return door
