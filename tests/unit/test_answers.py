@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from urllib.parse import unquote
 
@@ -9,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.reporting.answers import Shelf
+from services.reporting import store
+from services.reporting.answers import Newest, Shelf
 from services.reporting.forms import as_attachment, file_name
 from services.reporting.pages import values_of, when_of
 from services.reporting.query import Asked, read_question
 from services.reporting.rows import Selection
 from services.reporting.signing_in import safe_next
+from services.reporting.store import LedgerVersion
 from services.reporting.table import Question
 from shared.best import BasisChoice, FlowChoice
 from shared.clock import end_of_local_day
@@ -119,3 +124,55 @@ def test_the_page_says_by_which_clocks_it_stands() -> None:
     assert when_of(Question(known_at=end_of_local_day(date(2012, 6, 26)))) == "as known at the end of 26 June 2012"
     moment = datetime(2012, 6, 26, 16, 30, tzinfo=UTC)
     assert when_of(Question(known_at=moment)) == "as known at 17:30:00 on 26 June 2012"
+
+
+def a_version(number: int) -> LedgerVersion:
+    return LedgerVersion(**dict.fromkeys(LedgerVersion.__dataclass_fields__, 0) | {"epoch": "", "number": number})  # type: ignore[arg-type]
+
+
+class Counted:
+    """Stands in for a database whose queries take until they are let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.committed = 0
+        self.queries = 0
+        self.begun = asyncio.Event()
+        self.let_go = asyncio.Event()
+        monkeypatch.setattr(store, "ledger_version", self._ledger_version)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[None]:
+        yield
+
+    async def _ledger_version(self, _connection: object) -> LedgerVersion:
+        self.queries += 1
+        self.begun.set()
+        seen = self.committed
+        await self.let_go.wait()
+        return a_version(seen)
+
+
+async def test_the_version_told_is_never_older_than_the_moment_of_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Counted(monkeypatch)
+    newest = Newest(database)  # type: ignore[arg-type]
+    early = asyncio.create_task(newest.version())
+    await database.begun.wait()
+    database.committed = 1
+    late = [asyncio.create_task(newest.version()) for _ in range(20)]
+    await asyncio.sleep(0)
+    database.let_go.set()
+    assert (await early).number == 0
+    assert {(await each).number for each in late} == {1}
+    assert database.queries == 2, "those who ask meanwhile share one query"
+
+
+async def test_a_reader_who_goes_away_does_not_take_the_answer_from_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = Counted(monkeypatch)
+    newest = Newest(database)  # type: ignore[arg-type]
+    leaving, staying = (asyncio.create_task(newest.version()) for _ in range(2))
+    await database.begun.wait()
+    leaving.cancel()
+    database.let_go.set()
+    assert (await staying).number == 0
