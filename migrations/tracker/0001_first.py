@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("entry_number", sa.BigInteger(), nullable=False),
         sa.Column("balance_pence", sa.BigInteger(), nullable=False),
+        sa.Column("entry_count", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["stream_id"], ["streams.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracker import reading
 from services.tracker.chain import digest
-from services.tracker.reading import Place, StreamHead, Wanted, When
+from services.tracker.reading import Kept, Place, StreamHead, Wanted, When
 from services.tracker.schemas import (
     AccountOut,
     ChangeOut,
@@ -93,7 +92,7 @@ class EntriesQuestion:
 
     wanted: Wanted
     when: When
-    after: Place | None
+    after: Place
     limit: int
 
 
@@ -112,7 +111,7 @@ def read_entries_question(asked: Asked, scope: Scope, partnership: Partnership) 
             flow=asked.one_of("flow", Flow),
         ),
         when=_when(asked),
-        after=Place(*map(int, cursor.split("."))) if cursor else None,
+        after=Place(*map(int, cursor.split("."))) if cursor else Place(0, 0),
         limit=asked.whole_number("limit", 1, PAGE_LIMIT) or PAGE,
     )
     asked.require_no_fault()
@@ -147,9 +146,8 @@ async def answer_ledger(connection: AsyncConnection, question: LedgerQuestion, p
     """A ledger, by workstream and year."""
     is_cumulative = question.scope == PARTNERSHIP
     # The cumulative ledger shows the sum of all shares beside the partnership's figures.
-    held = await reading.standing(connection, question.when, None if is_cumulative else question.scope)
-    heads = await reading.heads(connection, question.scope)
-    figures = {account: one.figure for account, one in held.items()}
+    figures = await reading.figures(connection, question.when, None if is_cumulative else question.scope)
+    heads = await reading.heads(connection, None if is_cumulative else question.scope)
     ledger = ledger_of(question.scope, figures, question.filters, _codes(partnership), partnership.years)
     council = partnership.council_by_gss.get(question.scope)
     filters = question.filters
@@ -228,24 +226,25 @@ async def answer_entries(
     connection: AsyncConnection, question: EntriesQuestion
 ) -> tuple[Sequence[EntryOut], Place | None]:
     """A page of entries, and the place from which the next page goes on."""
-    rows = await reading.page_of_entries(connection, question.wanted, question.when, question.after, question.limit + 1)
-    page = rows[: question.limit]
-    there_are_more = len(rows) > question.limit
-    return [_entry_out(row) for row in page], Place(page[-1].stream_id, page[-1].number) if there_are_more else None
+    page, there_are_more = await reading.page_of_entries(
+        connection, question.wanted, question.when, question.after, question.limit
+    )
+    return [_entry_out(kept) for kept in page], page[-1].place if there_are_more else None
 
 
-def _entry_out(row: Row[Any]) -> EntryOut:
+def _entry_out(kept: Kept) -> EntryOut:
+    account, row = kept
     return EntryOut(
         number=row.number,
         account=AccountOut(
-            scope=row.scope,
-            workstream=row.workstream,
-            initiative=row.initiative,
-            year=row.year,
-            basis=row.basis,
-            benefit=row.benefit,
-            recurrence=row.recurrence,
-            flow=row.flow,
+            scope=account.scope,
+            workstream=account.workstream,
+            initiative=account.initiative,
+            year=str(account.year),
+            basis=account.basis,
+            benefit=account.benefit,
+            recurrence=account.recurrence,
+            flow=account.flow,
         ),
         status=row.status,
         amount=None if row.amount_pence is None else pounds(row.amount_pence),
@@ -254,22 +253,22 @@ def _entry_out(row: Row[Any]) -> EntryOut:
         confidence=row.confidence,
         as_at=row.as_at,
         recorded_at=row.recorded_at,
-        submission_id=row.posting_submission_id,
-        submission=f"/v1/submissions/{row.posting_submission_id}",
+        submission_id=row.submission_id,
+        submission=f"/v1/submissions/{row.submission_id}",
         line=row.line,
         stated_by=StatedByOut(
-            name=row.posting_stated_by_name,
-            role=row.posting_stated_by_role,
-            council=row.posting_stated_by_council,
+            name=row.stated_by_name,
+            role=row.stated_by_role,
+            council=row.stated_by_council,
         ),
         source=SourceOut(
-            system=row.posting_source_system,
-            reference=row.posting_source_reference,
-            file=row.posting_source_file,
+            system=row.source_system,
+            reference=row.source_reference,
+            file=row.source_file,
             cell=row.cell,
         ),
         # A line's own reason comes before the one given for the whole return.
-        reason=row.reason or row.posting_reason,
+        reason=row.reason or row.reason_of_the_return,
         note=row.note,
         previous_hash=row.previous_hash.hex(),
         hash=row.hash.hex(),
@@ -302,7 +301,7 @@ async def answer_preview(
     connection: AsyncConnection, asked: PreviewIn, stream: Stream, partnership: Partnership
 ) -> PreviewOut:
     """What the totals would become, were these lines posted next."""
-    held = await reading.standing(connection, When())
+    held = await reading.standing(connection)
     before = {account: one.figure for account, one in held.items()}
     lines = [line.as_line(place) for place, line in enumerate(asked.lines)]
     then = after(held, stream, asked.as_at, lines)

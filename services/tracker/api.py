@@ -216,7 +216,7 @@ async def _entries(request: Request, tracker: Any, scope: Scope) -> Response:
 def _next_page(request: Request, following: Place | None) -> str | None:
     if following is None:
         return None
-    url = request.url.include_query_params(after=f"{following.stream_id}.{following.number}")
+    url = request.url.include_query_params(after=f"{following.account_id}.{following.number}")
     return f"{url.path}?{url.query}"
 
 

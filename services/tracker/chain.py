@@ -78,9 +78,9 @@ def entry_link(
     What can hold no space stands in one field, apart by spaces. There are millions of these: the lines below are
     ``link(previous, (figures, account, line.reason, line.note, line.cell))``, written out for half the time.
     """
+    amount = "none" if line.amount_pence is None else line.amount_pence
     figures = (
-        f"entry {number} {line.line} {line.status} {line.amount_pence} {line.confidence} "
-        f"{movement_pence} {balance_pence}"
+        f"entry {number} {line.line} {line.status} {amount} {line.confidence} {movement_pence} {balance_pence}"
     ).encode()
     about, reason, note, cell = account.encode(), line.reason, line.note, line.cell
     content = (

@@ -37,15 +37,19 @@ class Head(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What stands on an account: the figure, its rank, the number of the entry that stated it, what it counts."""
+    """What stands on an account: the figure, its rank, the number of the entry that stated it, and what it counts.
+
+    ``entry_count`` is how many entries the account has, those among them that never stood.
+    """
 
     status: Status
     amount_pence: int | None
     confidence: Confidence
     as_at: date
     version: int
-    number: int
+    entry_number: int
     balance_pence: int
+    entry_count: int
 
     @property
     def figure(self) -> Figure:
@@ -75,7 +79,7 @@ class Posted:
     previous_hash: Hash
     hash: Hash
     entries: tuple[Entry, ...]
-    #: By account, what stands on it from now on; accounts on which nothing new stands are left out.
+    #: What stands from now on, on each account that the return names.
     held: Mapping[str, Held]
     head: Head
 
@@ -96,17 +100,12 @@ def post(accepted: ReturnAccepted, held: Mapping[str, Held], head: Head) -> Post
     for entry_number, line in enumerate(accepted.lines, start=head.entry_count + 1):
         account = account_text(prefix, line)
         before = changed.get(account) or held.get(account)
-        movement_pence, balance_pence = 0, before.balance_pence if before else 0
-        if before is None or (before.as_at, before.version) <= (as_at, version):
-            counted = counted_pence(line)
-            movement_pence, balance_pence = counted - balance_pence, counted
-            movements_pence += movement_pence
-            changed[account] = Held(
-                line.status, line.amount_pence, line.confidence, as_at, version, entry_number, balance_pence
-            )
+        after = changed[account] = _standing_after(before, entry_number, line, as_at, version)
+        movement_pence = after.balance_pence - (before.balance_pence if before else 0)
+        movements_pence += movement_pence
         previous = last
-        last = chain.entry_link(previous, entry_number, account, line, movement_pence, balance_pence)
-        entries.append(Entry(entry_number, account, line, movement_pence, balance_pence, previous, last))
+        last = chain.entry_link(previous, entry_number, account, line, movement_pence, after.balance_pence)
+        entries.append(Entry(entry_number, account, line, movement_pence, after.balance_pence, previous, last))
     return Posted(
         number=number,
         previous_hash=head.hash,
@@ -114,6 +113,22 @@ def post(accepted: ReturnAccepted, held: Mapping[str, Held], head: Head) -> Post
         entries=tuple(entries),
         held=changed,
         head=Head(max(head.version, version), number, head.entry_count + len(entries), movements_pence, last),
+    )
+
+
+def _standing_after(before: Held | None, entry_number: int, line: LineAccepted, as_at: date, version: int) -> Held:
+    entry_count = 1 if before is None else before.entry_count + 1
+    if before is not None and (as_at, version) < (before.as_at, before.version):
+        return before._replace(entry_count=entry_count)
+    return Held(
+        line.status,
+        line.amount_pence,
+        line.confidence,
+        as_at,
+        version,
+        entry_number,
+        counted_pence(line),
+        entry_count,
     )
 
 

@@ -62,7 +62,7 @@ accounts = Table(
     Column("benefit", String(20), nullable=False),
     Column("recurrence", String(20), nullable=False),
     Column("flow", String(20), nullable=False),
-    # What stands: the figure, its rank, and the number of its entry.
+    # What stands: see ledger.Held.
     Column("status", String(20), nullable=False),
     Column("amount_pence", BigInteger),
     Column("confidence", String(20), nullable=False),
@@ -70,6 +70,7 @@ accounts = Table(
     Column("version", BigInteger, nullable=False),
     Column("entry_number", BigInteger, nullable=False),
     Column("balance_pence", BigInteger, nullable=False),
+    Column("entry_count", BigInteger, nullable=False),
 )
 
 #: What all entries of a return have in common. ``number`` is the place of the return in the stream's chain.
@@ -126,15 +127,7 @@ Index("entries_by_rank", entries.c.account_id, entries.c.as_at, entries.c.versio
 Index("entries_by_account", entries.c.account_id, entries.c.number)
 
 #: The columns of what stands on an account, as :func:`held_from` takes them.
-STANDING: Final = (
-    accounts.c.status,
-    accounts.c.amount_pence,
-    accounts.c.confidence,
-    accounts.c.as_at,
-    accounts.c.version,
-    accounts.c.entry_number,
-    accounts.c.balance_pence,
-)
+STANDING: Final = tuple(accounts.c[name] for name in Held._fields)
 
 
 def held_from(standing: Sequence[Any]) -> Held:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracker import ledger
 from services.tracker.ledger import Head, Held
-from services.tracker.reading import When, standing
+from services.tracker.reading import standing
 from services.tracker.store import accounts, entries, postings, streams
 from shared.database import Database
 from shared.events import LineAccepted, ReturnAccepted, Source, StatedBy
@@ -105,7 +105,7 @@ def _compare_head(stream: Stream, row: Row[Any], head: Head) -> None:
 
 
 async def _compare_accounts(connection: AsyncConnection, stream: Stream, held: Mapping[str, Held]) -> None:
-    kept = {str(account): one for account, one in (await standing(connection, When(), stream=stream)).items()}
+    kept = {str(account): one for account, one in (await standing(connection, stream=stream)).items()}
     for key in sorted(kept.keys() | held.keys()):
         _same(f"{stream}, account {key}", "what stands on it", kept.get(key), held.get(key))
 

@@ -31,9 +31,7 @@ def _changing(table: Table, *names: str) -> ForEach:
 
 _append_postings = _inserting(postings)
 _append_entries = _inserting(entries)
-_change_accounts = _changing(
-    accounts, "status", "amount_pence", "confidence", "as_at", "version", "entry_number", "balance_pence"
-)
+_change_accounts = _changing(accounts, *Held._fields)
 _change_heads = _changing(streams, *Head._fields)
 
 
@@ -193,15 +191,8 @@ async def _make_accounts(
 
 
 def _what_stands(held: Held, day: Callable[[Any], Any]) -> dict[str, Any]:
-    return {
-        "status": str(held.status),
-        "amount_pence": held.amount_pence,
-        "confidence": str(held.confidence),
-        "as_at": day(held.as_at),
-        "version": held.version,
-        "entry_number": held.number,
-        "balance_pence": held.balance_pence,
-    }
+    translated = {"status": str(held.status), "confidence": str(held.confidence), "as_at": day(held.as_at)}
+    return held._asdict() | translated
 
 
 def _as_it_is(value: Any) -> Any:
