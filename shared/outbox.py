@@ -26,7 +26,7 @@ from shared.clock import Clock
 from shared.database import Database, DatabaseUnavailable, ForEach, Identity, Moment, insert
 
 BATCH: Final = 500
-LEASE_SECONDS: Final = 10
+LEASE_SECONDS: Final = 4
 IDLE_SECONDS: Final = 0.25
 
 log = structlog.get_logger(__name__)
@@ -110,25 +110,41 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until cancelled."""
-        while True:
-            self._something_written.clear()
-            try:
-                sent = await self.run_once()
-            except BusUnavailable as error:
-                log.warning("relay.bus_unavailable", error=str(error))
-                sent = 0
-            except DatabaseUnavailable as error:
-                log.warning("relay.database_unavailable", error=str(error))
-                sent = 0
-            except FencedOff:
-                log.warning("relay.fenced_off")
-                sent = 0
-            if not sent:
+        try:
+            while True:
+                self._something_written.clear()
                 try:
-                    async with asyncio.timeout(IDLE_SECONDS):
-                        await self._something_written.wait()
-                except TimeoutError:
-                    continue
+                    sent = await self.run_once()
+                except BusUnavailable as error:
+                    log.warning("relay.bus_unavailable", error=str(error))
+                    sent = 0
+                except DatabaseUnavailable as error:
+                    log.warning("relay.database_unavailable", error=str(error))
+                    sent = 0
+                except FencedOff:
+                    log.warning("relay.fenced_off")
+                    sent = 0
+                if not sent:
+                    try:
+                        async with asyncio.timeout(IDLE_SECONDS):
+                            await self._something_written.wait()
+                    except TimeoutError:
+                        continue
+        finally:
+            try:
+                await self.release()
+            except DatabaseUnavailable as error:
+                log.warning("relay.lease_not_released", error=str(error))
+
+    async def release(self) -> None:
+        """Give the lease back, so that the next relay need not wait for its end."""
+        lease = self._outbox.lease
+        async with self._database.write() as connection:
+            await connection.execute(
+                lease.update()
+                .where(lease.c.name == "relay", lease.c.holder == self._holder)
+                .values(expires_at=self._clock())
+            )
 
     async def run_once(self) -> int:
         """Send one batch; how many rows have left the outbox (or were parked). 0 also without the lease.

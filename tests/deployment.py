@@ -70,8 +70,11 @@ async def deployed(folder: Path, clock: Clock = utc_now, settings: Settings | No
         async for _ in process.migrate():
             pass
         keys = await make_keys(process.access, process.partnership, folder / "keys.json")
+        assert process.intake is not None
         assert process.tracker is not None
         assert process.reporting is not None
+        for relay in (process.intake.relay, process.tracker.relay):
+            stack.push_async_callback(relay.release)
         yield Deployment(
             process=process,
             http=await stack.enter_async_context(

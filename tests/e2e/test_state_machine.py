@@ -6,6 +6,7 @@ The model is a dictionary of everything stated. The product is the whole of it, 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from contextlib import AsyncExitStack
@@ -27,6 +28,9 @@ WORKSTREAMS = {"ict": "lead-ict", "sen": "lead-sen"}
 COUNCILS = {"E10000011": "finance-ESX", "E10000016": "finance-KEN"}
 YEARS = ("2011/12", "2012/13", "2014/15")
 FIRST_DAY = date(2011, 6, 1)
+#: What is proved here is not durability: the files need not reach a disk.
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+EXAMPLES = int(os.environ.get("SAVINGS_EXAMPLES", "6"))
 
 scopes = st.sampled_from([PARTNERSHIP, *COUNCILS])
 lines = st.dictionaries(
@@ -72,7 +76,7 @@ class Returns(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.folder = Path(tempfile.mkdtemp(prefix="savings-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="savings-", dir=IN_MEMORY))
         self.model = Model()
         self.sent: list[tuple[str, dict[str, Any], str]] = []
         self.latest_day = FIRST_DAY
@@ -203,5 +207,9 @@ class Returns(RuleBasedStateMachine):
 
 TestReturns = Returns.TestCase
 TestReturns.settings = settings(
-    max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=EXAMPLES,
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
 )
