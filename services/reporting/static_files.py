@@ -32,6 +32,11 @@ def address_of(name: str) -> str:
     return f"/static/{_files()[name].digest}/{name}"
 
 
+def content_of(name: str) -> bytes:
+    """What is in a file of this name. Raises: KeyError, where there is none."""
+    return _files()[name].content
+
+
 @router.get("/static/{digest}/{name}")
 @public
 @page
