@@ -23,6 +23,8 @@ TIDY_COLUMNS = (
     "basis",
     "printed",
 )
+#: The others hold amounts, codes of the country's and set phrases: ``-50000.00`` stays a number.
+_WRITTEN_FREELY = frozenset(("partnership", "workstream_code", "workstream", "scope_name"))
 
 
 def printed_csv(table: Table) -> bytes:
@@ -46,7 +48,36 @@ def tidy_csv(table: Table) -> bytes:
 
     ``scope`` is ``partnership`` or an ONS GSS code; ``basis`` names each basis among the figures, joined by ``+``.
     """
-    return _written([TIDY_COLUMNS, *(_tidy(table, row, cell) for row in table.rows for cell in row.cells)])
+    rows = (tidy_texts(table, row, cell) for row in table.rows for cell in row.cells)
+    return _written(
+        [
+            TIDY_COLUMNS,
+            *(
+                [
+                    guarded(text) if name in _WRITTEN_FREELY else text
+                    for name, text in zip(TIDY_COLUMNS, row, strict=True)
+                ]
+                for row in rows
+            ),
+        ]
+    )
+
+
+def tidy_texts(table: Table, row: Row, cell: Cell) -> Sequence[str]:
+    """A row of the tidy form, its texts as they are."""
+    return (
+        table.partnership.code,
+        row.workstream.code,
+        row.workstream.name,
+        row.scope,
+        table.partnership.scope_name(row.scope),
+        str(cell.year),
+        "" if cell.in_year_pence is None else pounds(cell.in_year_pence),
+        "" if cell.cumulative_pence is None else pounds(cell.cumulative_pence),
+        cell.status,
+        "+".join(sorted({each.account.basis for each in cell.behind})),
+        cell.text,
+    )
 
 
 def guarded(text: str) -> str:
@@ -55,22 +86,6 @@ def guarded(text: str) -> str:
     See OWASP, "CSV Injection". Numbers are not text and stay as they are.
     """
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")) else text
-
-
-def _tidy(table: Table, row: Row, cell: Cell) -> Sequence[str]:
-    return (
-        guarded(table.partnership.code),
-        guarded(row.workstream.code),
-        guarded(row.workstream.name),
-        row.scope,
-        guarded(table.partnership.scope_name(row.scope)),
-        str(cell.year),
-        "" if cell.in_year_pence is None else pounds(cell.in_year_pence),
-        "" if cell.cumulative_pence is None else pounds(cell.cumulative_pence),
-        cell.status,
-        "+".join(sorted({each.account.basis for each in cell.behind})),
-        cell.text,
-    )
 
 
 def _written(rows: Iterable[Sequence[str]]) -> bytes:
