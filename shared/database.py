@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import BigInteger, Column, DateTime, Dialect, Insert, Integer, String, Table, Update, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -203,7 +203,9 @@ def _outages_told() -> Iterator[None]:
         raise DatabaseUnavailable(f"the database cannot be reached: {error!r}") from error
     except DBAPIError as error:
         state = str(getattr(error.orig, "sqlstate", None) or "")
-        if isinstance(error, (InterfaceError, OperationalError)) or state.startswith(_OUTAGES):
+        # An internal error that no server has named is the driver's, of a connection cut in the middle of a word.
+        is_the_drivers = isinstance(error, InternalError) and not state
+        if isinstance(error, (InterfaceError, OperationalError)) or is_the_drivers or state.startswith(_OUTAGES):
             raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
         raise
 
