@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -33,7 +34,7 @@ from shared.events import (
     Source,
     StatedBy,
 )
-from shared.figures import Basis, Benefit, Confidence, Flow, Recurrence, Status, Stream
+from shared.figures import Account, Basis, Benefit, Confidence, Flow, Recurrence, Standing, Status, Stream
 from shared.money import parse_pounds
 from shared.principal import Role
 from shared.settings import DatabaseName, Settings
@@ -54,7 +55,7 @@ def line(
     initiative: str = "",
     reason: str | None = None,
 ) -> EntryPosted:
-    """An entry as the tracker posts it. Reporting sums no movements, so those are left at nothing."""
+    """An entry as the tracker posts it, but for its place in the ledger, which :class:`Streams` gives it."""
     is_amount = not isinstance(amount, Status)
     return EntryPosted(
         number=1,
@@ -76,11 +77,13 @@ def line(
 
 
 class Streams:
-    """Gives each return its place in its stream, and a recorded time after the one before."""
+    """Gives each return its place in its stream and a recorded time after the one before, and its entries theirs."""
 
     def __init__(self) -> None:
         self._versions: dict[Stream, int] = defaultdict(int)
         self._returns = 0
+        self._heads: dict[Stream, tuple[int, str]] = defaultdict(lambda: (0, "0" * 64))
+        self._standing: dict[Account, tuple[Standing, int]] = {}
 
     def posting(
         self,
@@ -108,7 +111,24 @@ class Streams:
             source=Source(system="Workstream workbook", reference="P08"),
             reason=reason,
             update=update,
-            entries=entries,
+            entries=tuple(self._posted(stream, Standing(as_at, self._versions[stream]), entry) for entry in entries),
+        )
+
+    def _posted(self, stream: Stream, rank: Standing, entry: EntryPosted) -> EntryPosted:
+        account = entry.account_in(stream)
+        stood, balance = self._standing.get(account, (rank, 0))
+        movement = entry.figure.counted_pence - balance if rank >= stood else 0
+        self._standing[account] = (max(rank, stood), balance + movement)
+        number, head = self._heads[stream]
+        link = hashlib.sha256(f"{head} {entry.model_dump_json()}".encode()).hexdigest()
+        self._heads[stream] = (number + 1, link)
+        return entry.model_copy(
+            update={
+                "number": number + 1,
+                "movement_pence": movement,
+                "balance_pence": balance + movement,
+                "hash": link,
+            }
         )
 
     def january_2012(self) -> list[EntriesPosted]:
@@ -169,6 +189,9 @@ class Service:
         self, path: str, by: str | None = None, headers: Iterable[tuple[str, str]] = (), **query: Any
     ) -> httpx.Response:
         return await self.http.get(path, params=query or None, headers={**self.credential(by), **dict(headers)})
+
+    async def post(self, path: str, by: str, document: Any, headers: Iterable[tuple[str, str]] = ()) -> httpx.Response:
+        return await self.http.post(path, json=document, headers={**self.credential(by), **dict(headers)})
 
     def credential(self, name: str | None) -> dict[str, str]:
         return {} if name is None else {"Authorization": f"Bearer {self.keys[name]}"}

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.reporting import store
-from services.reporting.forms import Form, as_attachment, file_name
+from services.reporting import rounds_store, store
+from services.reporting.edition import Edition
+from services.reporting.editions import Editions
+from services.reporting.figures_read import read_figures
+from services.reporting.forms import JSON, Form, as_attachment, file_name
+from services.reporting.rounds import Round, open_round
+from services.reporting.rows import Selection
 from services.reporting.store import LedgerVersion
-from services.reporting.table import Question, Table, build_table
+from services.reporting.table import Question, Table
 from shared import money
+from shared.clock import Clock, utc_now
 from shared.database import Database
 from shared.figures import PARTNERSHIP, Scope
 from shared.partnership import Partnership
@@ -26,17 +34,20 @@ SHELF_BYTES: Final = 32_000_000
 class Answers:
     """The tracker table in any form, for any question, from the read model in the database."""
 
-    def __init__(self, partnership: Partnership, database: Database) -> None:
+    def __init__(self, partnership: Partnership, database: Database, clock: Clock = utc_now) -> None:
         self.partnership = partnership
         self._database = database
+        self._clock = clock
         self._newest = Newest(database)
         self._shelf = Shelf(SHELF_BYTES)
         self._fingerprint = fingerprint_of(partnership)
+        self._rounds: Sequence[Round] = ()
+        self.editions = Editions(partnership, database, clock, self._fingerprint)
 
     async def answer(self, request: Request, question: Question, form: Form) -> Response:
         """The table in a form; 304 where the caller has this version already, after one tiny query."""
         version = await self._newest.version()
-        tag = self._tag(version, question, form)
+        tag = self._tag(version, await self._open_round(version, question), question, form)
         if (unchanged := not_modified(request, tag)) is not None:
             # A browser takes the headers of a 304 over into what it has kept: they must be those of the page.
             unchanged.headers.update(form.headers)
@@ -45,11 +56,41 @@ class Answers:
         if content is None:
             # The version is read again, with the figures: the tag must be that of the very state they are in.
             version, table = await self.table(question)
-            tag, content = self._tag(version, question, form), form.write(table, version.number)
+            round_ = table.coverage.round.round if table.coverage.round else None
+            tag, content = self._tag(version, round_, question, form), form.write(table, version.number)
             self._shelf.put(tag, content)
         headers = {**form.headers, **conditional_headers(tag)}
         if form.suffix is not None:
             headers["Content-Disposition"] = as_attachment(file_name(self.partnership, question, form.suffix))
+        return Response(content, media_type=form.media_type, headers=headers)
+
+    async def answer_edition(self, request: Request, edition: Edition, question: Question, form: Form) -> Response:
+        """An edition's table in a form. As JSON, and as it was published, it is what was frozen, byte for byte.
+
+        Raises:
+            Refused: where the edition was not published for the home council.
+            Unavailable: where the figures that come out of the history are not those that were published.
+        """
+        tag = etag_of(self._fingerprint, edition.digest, question, form.name)
+        headers = {
+            **form.headers,
+            **conditional_headers(tag),
+            "Savings-Edition": str(edition.number),
+            "Savings-Edition-Digest": edition.digest,
+        }
+        if (unchanged := not_modified(request, tag)) is not None:
+            unchanged.headers.update(headers)
+            return unchanged
+        content = self._shelf.get(tag)
+        if content is None:
+            if form is JSON and question.selection == Selection():
+                content = await self.editions.frozen_table(edition, question.home)
+            else:
+                content = form.write(await self.editions.table(edition, question), edition.ledger_version)
+            self._shelf.put(tag, content)
+        if form.suffix is not None:
+            name = file_name(self.partnership, question, form.suffix, edition.title)
+            headers["Content-Disposition"] = as_attachment(name)
         return Response(content, media_type=form.media_type, headers=headers)
 
     async def table(self, question: Question) -> tuple[LedgerVersion, Table]:
@@ -57,12 +98,27 @@ class Answers:
         scopes = [PARTNERSHIP] if question.home is None else [PARTNERSHIP, Scope(question.home)]
         async with self._database.read() as connection:
             version = await store.ledger_version(connection)
-            posted = await store.standing(connection, question.as_at, question.known_at)
-            updates = await store.latest_updates(connection, scopes, question.as_at, question.known_at)
-        return version, build_table(self.partnership, posted, updates, question)
+            round_ = await self._open_round(version, question, connection)
+            figures = await read_figures(
+                connection, self.partnership, scopes, as_at=question.as_at, known_at=question.known_at, round_=round_
+            )
+        return version, figures.table(question)
 
-    def _tag(self, version: LedgerVersion, question: Question, form: Form) -> str:
-        return etag_of(self._fingerprint, version.epoch, version.number, question, form.name)
+    async def _open_round(
+        self, version: LedgerVersion, question: Question, connection: AsyncConnection | None = None
+    ) -> Round | None:
+        """The round that is open, or was at the moment asked for. Rounds never change, so they are read once each."""
+        if version.rounds != len(self._rounds):
+            if connection is None:
+                async with self._database.read() as connection:
+                    self._rounds = await rounds_store.all_rounds(connection)
+            else:
+                self._rounds = await rounds_store.all_rounds(connection)
+        return open_round(self._rounds, question.known_at or self._clock())
+
+    def _tag(self, version: LedgerVersion, round_: Round | None, question: Question, form: Form) -> str:
+        number = round_.number if round_ else None
+        return etag_of(self._fingerprint, version.epoch, version.number, number, question, form.name)
 
 
 async def _answers_of(request: Request) -> Answers:

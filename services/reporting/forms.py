@@ -39,11 +39,19 @@ TIDY_CSV: Final = Form("tidy.csv", _CSV, lambda table, _: tidy_csv(table), ", ti
 PRINTED_CSV: Final = Form("printed.csv", _CSV, lambda table, _: printed_csv(table), ".csv")
 
 
-def file_name(partnership: Partnership, question: Question, suffix: str) -> str:
-    """A name that a person would keep: ``SE7 savings tracker, Kent County Council, as at 7 December 2011.csv``."""
+def file_name(partnership: Partnership, question: Question, suffix: str, edition_title: str | None = None) -> str:
+    """A name that a person would keep: ``SE7 savings tracker, Kent County Council, as at 7 December 2011.csv``.
+
+    That of an edition is ``SE7 savings tracker, Cabinet 26 January 2012, Kent County Council.csv``.
+    """
     parts = [f"{partnership.short_name} savings tracker"]
+    if edition_title is not None:
+        # Commas part the parts of the name; a slash would part folders.
+        parts.append(edition_title.replace(",", "").replace("/", "-").replace("\\", "-"))
     if question.home is not None:
         parts.append(partnership.council_by_gss[question.home].name)
+    if edition_title is not None:
+        return ", ".join(parts) + suffix
     if question.as_at is not None:
         parts.append(f"as at {written_day(question.as_at)}")
     if question.known_at is not None:

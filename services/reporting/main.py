@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from migrations import is_current
-from services.reporting import api, handlers, pages, signing_in, static_files, store
+from services.reporting import api, editions_api, handlers, pages, signing_in, static_files, store
 from services.reporting.answers import Answers
 from services.reporting.signing_in import Door
 from shared.access import Access
@@ -43,7 +43,7 @@ class Reporting:
     ) -> None:
         self.partnership = partnership
         self.database = database
-        self.answers = Answers(partnership, database)
+        self.answers = Answers(partnership, database, clock)
         self.door = Door(settings, partnership, access, clock)
         self._bus = bus
         self._clock = clock
@@ -62,7 +62,7 @@ class Reporting:
         """Put the service's addresses on an application."""
         app.state.reporting = self
         app.state.draw_problem = pages.draw_problem
-        for router in (api.router, pages.router, signing_in.router, static_files.router):
+        for router in (api.router, editions_api.router, pages.router, signing_in.router, static_files.router):
             app.include_router(router)
 
     @asynccontextmanager

@@ -24,6 +24,7 @@ from services.reporting.tables import (
     ledger,
     metadata,
     returns,
+    rounds,
     streams,
 )
 from shared.figures import (
@@ -59,16 +60,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class LedgerVersion:
-    """What the read model has folded: the number of returns, in the life of this database."""
+    """What there is: the number of returns folded, in the life of this database, and that of the rounds made."""
 
     epoch: str
     number: int
+    rounds: int
 
 
 async def ledger_version(connection: AsyncConnection) -> LedgerVersion:
     """The one tiny query on which a conditional request is answered."""
     row = (await connection.execute(_LEDGER_VERSION)).one()
-    return LedgerVersion(row.epoch, row.version)
+    return LedgerVersion(row.epoch, row.version, row.rounds or 0)
 
 
 async def standing(
@@ -166,7 +168,9 @@ def _at_edition(table: Table, edition: int) -> ColumnElement[bool]:
     )
 
 
-_LEDGER_VERSION: Final = select(ledger.c.epoch, ledger.c.version)
+_LEDGER_VERSION: Final = select(
+    ledger.c.epoch, ledger.c.version, select(func.max(rounds.c.number)).scalar_subquery().label("rounds")
+)
 
 _POSTED: Final = select(
     accounts.c.scope,

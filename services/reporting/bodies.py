@@ -1,0 +1,52 @@
+"""Reading what the office sends: JSON into a model, with all that is wrong with it told at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from shared.errors import Fault, Refused, Unreadable
+from shared.web import no_duplicates, read_body
+
+LIMIT_BYTES: Final = 200_000
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_model(request: Request, model: type[Model]) -> Model:
+    """The body of a request as a model.
+
+    Raises:
+        TooLarge: beyond the limit.
+        Unreadable: where it is no JSON object.
+        Refused: naming everything that is wrong in it, by JSON pointer.
+    """
+    body = await read_body(request, LIMIT_BYTES)
+    try:
+        document: Any = json.loads(body, object_pairs_hook=no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"The body is not JSON: {error}.", "Send one JSON object, in UTF-8.") from error
+    try:
+        # As JSON, so that a date is a text; and strictly, so that nothing is guessed.
+        return model.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        faults = [
+            Fault(
+                pointer="".join(f"/{part}" for part in fault["loc"]),
+                code=fault["type"].replace("_", "-"),
+                detail=f"{fault['msg']}.",
+                fix="Correct it; the OpenAPI document lists what may stand here.",
+                given=fault["input"] if isinstance(fault["input"], (str, int, float, bool)) else None,
+            )
+            for fault in error.errors()
+        ]
+        raise Refused(f"{len(faults)} thing{'s are' if len(faults) > 1 else ' is'} wrong in it.", faults) from error
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The part of the OpenAPI document that tells the body of an address; bodies are read by hand."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

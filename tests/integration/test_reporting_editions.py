@@ -1,0 +1,393 @@
+"""Editions over HTTP: published once, never changed, rebuilt to the byte, and what moved and was corrected since."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from services.reporting import editions as editions_module
+from services.reporting.proof import Addition
+from services.reporting.table import Table
+from shared.figures import PARTNERSHIP, Basis, Scope, Status
+from shared.money import Pence
+from tests.integration.test_reporting_folding import DAYS, migrated, returns_of, stated  # noqa: F401 - a fixture
+from tests.reporting_figures import EAST_SUSSEX, KENT, PRINTED, SE7
+from tests.reporting_service import Service, Streams, line, served
+
+CABINET = {"title": "Cabinet, 26 January 2012", "meeting_date": "2012-01-26"}
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    async with served(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def streams() -> Streams:
+    return Streams()
+
+
+@pytest.fixture
+async def january(service: Service, streams: Streams) -> Service:
+    await service.send(*streams.january_2012())
+    return service
+
+
+async def publish(service: Service, key: str | None = None, **different: Any) -> httpx.Response:
+    headers = [("Idempotency-Key", key)] if key else []
+    return await service.post("/v1/editions", "office", CABINET | different, headers)
+
+
+async def published(service: Service, **different: Any) -> dict[str, Any]:
+    answer = await publish(service, **different)
+    assert answer.status_code == 201, answer.text
+    return answer.json()  # type: ignore[no-any-return]
+
+
+async def frozen(service: Service, number: int, council: str = EAST_SUSSEX) -> bytes:
+    answer = await service.get("/v1/tracker", "office", edition=number, council=council)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+async def proves(service: Service, number: int) -> bool:
+    body = (await service.get(f"/v1/editions/{number}/proof", "auditor")).json()
+    assert set(body["tables"]) == {"none", *(council.gss for council in SE7.councils)}
+    return bool(body["holds"])
+
+
+# Publishing
+
+
+async def test_an_edition_has_a_number_a_hash_and_the_tables_of_every_council(january: Service) -> None:
+    edition = await published(january, notes=["Figures of Property follow."])
+    assert (edition["number"], edition["as_at"], edition["published_by"]) == (1, "2011-12-07", "office")
+    assert edition["notes"] == ["Figures of Property follow."]
+    assert edition["councils"] == [council.gss for council in SE7.councils]
+    assert (await january.get("/v1/editions", "author-ESX")).json() == {"editions": [edition]}
+    assert (await january.get("/v1/editions/1", "author-ESX")).json() == edition
+
+
+async def test_the_hash_vouches_for_the_manifest_and_the_manifest_for_each_table(january: Service) -> None:
+    edition = await published(january)
+    manifest = await january.get("/v1/editions/1/manifest", "auditor")
+    assert hashlib.sha256(manifest.content).hexdigest() == edition["digest"]
+    digest = hashlib.sha256(await frozen(january, 1)).hexdigest()
+    assert manifest.json()["tables"][EAST_SUSSEX] == edition["tables"][EAST_SUSSEX] == digest
+    heads = {(each["workstream"], each["scope"]): each for each in manifest.json()["positions"]}
+    assert len(heads[("waste", "partnership")]["hash"]) == 64
+
+
+async def test_an_edition_is_answered_as_it_was_printed_after_later_figures(january: Service, streams: Streams) -> None:
+    await published(january)
+    before = await frozen(january, 1)
+    await january.send(streams.posting("highways", line("2011/12", "£9m"), as_at=date(2012, 3, 28), reason="More."))
+    assert await frozen(january, 1) == before
+    printed = await january.get("/v1/tracker.csv", "author-ESX", edition=1, layout="printed")
+    assert printed.content == PRINTED
+    assert (
+        'filename="SE7 savings tracker, Cabinet 26 January 2012, East Sussex' in printed.headers["content-disposition"]
+    )
+    assert printed.headers["savings-edition"] == "1"
+    draft = await january.get("/v1/tracker.csv", "author-ESX", layout="printed")
+    assert draft.content != PRINTED
+
+
+async def test_publishing_the_same_title_and_day_again_is_a_conflict_that_names_the_edition(january: Service) -> None:
+    await published(january)
+    again = await publish(january)
+    assert again.status_code == 409
+    assert "Edition 1: Cabinet, 26 January 2012" in again.json()["detail"]
+
+
+async def test_published_again_under_its_key_an_edition_is_answered_as_the_first_time(january: Service) -> None:
+    first, again = await publish(january, "a-key"), await publish(january, "a-key")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert again.headers["idempotent-replayed"] == "true"
+    other = await publish(january, "a-key", title="Another")
+    assert other.status_code == 409
+    assert len((await january.get("/v1/editions", "office")).json()["editions"]) == 1
+
+
+async def test_published_many_times_at_once_there_is_one_edition(january: Service) -> None:
+    answers = await asyncio.gather(*(publish(january) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    under_key = await asyncio.gather(*(publish(january, "a-key", title="Second") for _ in range(4)))
+    assert [answer.json()["number"] for answer in under_key] == [2, 2, 2, 2]
+    assert [each["number"] for each in (await january.get("/v1/editions", "office")).json()["editions"]] == [1, 2]
+
+
+async def test_an_empty_table_is_not_published(service: Service) -> None:
+    answer = await publish(service)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["code"] == "empty"
+
+
+async def test_where_a_sum_does_not_hold_nothing_is_published_and_it_says_where(
+    january: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = editions_module.Figures.table
+
+    def wrong(self: Any, question: Any) -> Table:
+        table = honest(self, question)
+        addition = Addition(PARTNERSHIP, "SE7", Pence(1), Pence(2))
+        object.__setattr__(table.proof, "additions", (addition,))
+        return table
+
+    monkeypatch.setattr(editions_module.Figures, "table", wrong)
+    answer = await publish(january)
+    assert answer.status_code == 422
+    assert "the rows of SE7 come to £0.01 and their total is £0.02" in answer.text
+    monkeypatch.undo()
+    assert (await january.get("/v1/editions", "office")).json() == {"editions": []}
+
+
+async def test_where_a_figure_is_not_what_its_movements_come_to_nothing_is_published(
+    service: Service, streams: Streams
+) -> None:
+    posted = streams.posting("ict", line("2011/12", "£1m"))
+    wrong = posted.entries[0].model_copy(update={"movement_pence": 99})
+    await service.send(posted.model_copy(update={"entries": (wrong,)}))
+    answer = await publish(service)
+    assert answer.status_code == 422
+    assert "ICT, partnership, 2011/12, estimate, saving: the movements come to £0.99" in answer.text
+
+
+async def test_where_a_return_is_missing_nothing_is_published(service: Service, streams: Streams) -> None:
+    first, second = (streams.posting("ict", line("2011/12", amount)) for amount in ("£1m", "£2m"))
+    await service.send(second)
+    answer = await publish(service)
+    assert answer.status_code == 422
+    assert "Of the 2 returns of ict/partnership, 1 have not arrived here." in answer.text
+    await service.send(first)
+    assert "movements" not in (await publish(service)).text
+
+
+@pytest.mark.parametrize("by", ["author-ESX", "lead-ict", "finance-ESX", "auditor"])
+async def test_only_the_office_publishes(january: Service, by: str) -> None:
+    assert (await january.post("/v1/editions", by, CABINET)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("different", "pointer"),
+    [
+        ({"title": " "}, "/title"),
+        ({"meeting_date": "soon"}, "/meeting_date"),
+        ({"councils": ["E10000011", "X"]}, "/councils/1"),
+        ({"colour": "red"}, "/colour"),
+        ({"as_at": "2999-01-01"}, "/as_at"),
+    ],
+)
+async def test_what_is_wrong_in_a_publication_is_named(
+    january: Service, different: dict[str, Any], pointer: str
+) -> None:
+    answer = await publish(january, **different)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+async def test_the_database_itself_refuses_to_change_what_was_published(january: Service) -> None:
+    await published(january)
+    for statement in (
+        "UPDATE editions SET title = 'Another'",
+        "DELETE FROM edition_tables",
+        "UPDATE edition_positions SET version = 0",
+        "DELETE FROM editions",
+    ):
+        with pytest.raises(DBAPIError, match="made once and never changed"):
+            async with january.reporting.database.write() as connection:
+                await connection.execute(text(statement))
+
+
+# Who sees what
+
+
+async def test_an_unknown_edition_is_answered_with_those_that_there_are(january: Service) -> None:
+    for path in ("/v1/editions/7", "/v1/tracker?edition=7", "/v1/tracker.csv?edition=7", "/v1/movements?from=7"):
+        answer = await january.get(path, "author-ESX")
+        assert (answer.status_code, answer.json()["detail"]) == (404, "There is no edition 7."), path
+    await published(january)
+    assert "Edition 1: Cabinet, 26 January 2012" in (await january.get("/v1/editions/7", "office")).json()["fix"]
+    assert (await january.get("/v1/tracker", "office", edition="seven")).status_code == 422
+
+
+async def test_a_councils_rows_of_an_edition_are_seen_by_whoever_sees_them_in_the_draft(january: Service) -> None:
+    await published(january)
+    for by, council, status in (
+        ("author-ESX", EAST_SUSSEX, 200),
+        ("author-ESX", KENT, 403),
+        ("author-ESX", "none", 200),
+        ("auditor", KENT, 200),
+    ):
+        for path in ("/v1/tracker", "/v1/tracker.csv", "/v1/movements"):
+            asked = {"council": council} | ({} if path == "/v1/movements" else {"edition": 1})
+            assert (await january.get(path, by, **asked)).status_code == status, (by, council, path)
+        path = "/v1/editions/1/corrections"
+        assert (await january.get(path, by, council=council)).status_code == status
+    own = (await january.get("/v1/tracker", "author-ESX", edition=1)).json()
+    assert own["home_council"]["gss"] == EAST_SUSSEX
+
+
+async def test_an_edition_for_one_council_shows_another_the_partnerships_rows_alone(january: Service) -> None:
+    await published(january, councils=[EAST_SUSSEX])
+    mine = (await january.get("/v1/tracker", "author-KEN", edition=1)).json()
+    assert mine["home_council"] is None
+    asked = await january.get("/v1/tracker", "author-KEN", edition=1, council=KENT)
+    assert asked.status_code == 422
+    assert asked.json()["errors"][0]["allowed"] == ["none", "E10000011 (East Sussex County Council)"]
+
+
+async def test_an_edition_has_no_other_clocks_than_its_own(january: Service) -> None:
+    await published(january)
+    answer = await january.get("/v1/tracker", "office", edition=1, as_at="2011-01-01")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/query/as_at"
+
+
+async def test_an_edition_is_not_sent_to_who_has_it(january: Service) -> None:
+    await published(january)
+    first = await january.get("/v1/tracker", "author-ESX", edition=1)
+    tag = first.headers["etag"]
+    again = await january.get("/v1/tracker", "author-ESX", [("If-None-Match", tag)], edition="latest")
+    assert (again.status_code, again.headers["savings-edition"]) == (304, "1")
+
+
+# What moved since, and what reaches back
+
+
+async def test_what_moved_since_the_last_edition_is_told_by_kind_with_its_reason(
+    january: Service, streams: Streams
+) -> None:
+    await published(january)
+    await january.send(
+        streams.posting(
+            "highways", line("2011/12", "£350k"), as_at=date(2012, 3, 28), reason="More was found.", by="lead-highways"
+        )
+    )
+    body = (await january.get("/v1/movements", "author-ESX")).json()
+    assert (body["from_edition"], body["to_edition"], body["to_title"], body["holds"]) == (1, None, "Draft", True)
+    (row,) = [row for row in body["rows"] if row["changes"]]
+    assert (row["workstream"], row["old"], row["new"]) == ("highways", "36250000.00", "36350000.00")
+    assert row["parts"] == {"new": "0.00", "reprofiled": "0.00", "corrected": "100000.00", "changed_basis": "0.00"}
+    (change,) = row["changes"]
+    assert (change["reasons"], change["because"][0]["stated_by"]) == (["More was found."], "lead-highways")
+    assert [(total["movement"], total["rows"]) for total in body["totals"]] == [("100000.00",) * 2, ("0.00",) * 2]
+    await published(january, title="Cabinet, 26 April 2012", meeting_date="2012-04-26")
+    between = (await january.get("/v1/movements", "author-ESX", **{"from": 1, "to": 2})).json()
+    assert between["rows"] == body["rows"]
+    assert (await january.get("/v1/movements", "author-ESX", **{"from": "draft"})).status_code == 422
+
+
+async def test_a_correction_that_reaches_back_names_the_editions_and_drafts_the_footnote(
+    january: Service, streams: Streams
+) -> None:
+    await published(january)
+    await january.send(
+        streams.posting("ict", line("2011/12", "£9m"), as_at=date(2012, 3, 28)),
+        streams.posting("highways", line("2011/12", "£350k"), reason="Recounted.", by="lead-highways"),
+    )
+    body = (await january.get("/v1/corrections", "author-ESX")).json()
+    (touched,) = body["editions"]
+    assert touched["edition"] == 1
+    assert [(cell["workstream"], cell["printed"], cell["would_be"]) for cell in touched["cells"]] == [
+        ("highways", "£250k", "£350k")
+    ]
+    assert touched["footnote"] == (
+        "Since Cabinet, 26 January 2012 was published, a figure has been corrected: Highways, SE7, 2011/12: £250k "
+        "would be £350k (Recounted; stated by lead-highways as at 7 December 2011)."
+    )
+    (submission,) = touched["submissions"]
+    assert submission == touched["cells"][0]["because"][0]["submission_id"]
+    assert await proves(january, 1)
+
+
+async def test_a_later_figure_about_later_days_reaches_back_behind_nothing(january: Service, streams: Streams) -> None:
+    await published(january)
+    await january.send(streams.posting("highways", line("2011/12", "£350k"), as_at=date(2012, 3, 28)))
+    assert (await january.get("/v1/corrections", "author-ESX")).json() == {"editions": []}
+    alone = (await january.get("/v1/editions/1/corrections", "author-ESX")).json()
+    assert (alone["footnote"], alone["cells"]) == (None, [])
+
+
+async def test_a_history_that_was_tampered_with_is_told_and_draws_no_file(january: Service) -> None:
+    await published(january)
+    before = await frozen(january, 1)
+    async with january.reporting.database.write() as connection:
+        await connection.execute(text("UPDATE entries SET amount_pence = amount_pence + 1 WHERE amount_pence > 0"))
+    assert not await proves(january, 1)
+    assert await frozen(january, 1) == before
+    assert (await january.get("/v1/tracker.csv", "office", edition=1)).status_code == 503
+
+
+# Anything may be stated before and after; an edition stays what it was.
+
+corrections = st.lists(
+    st.tuples(
+        st.sampled_from(["ict", "sen"]),
+        st.sampled_from([PARTNERSHIP, EAST_SUSSEX]),
+        st.sampled_from(DAYS),
+        st.lists(
+            st.tuples(
+                st.sampled_from(["2011/12", "2012/13"]),
+                st.sampled_from(list(Basis)),
+                st.integers(-5, 5).map(lambda pounds: f"{pounds}.00") | st.just(Status.NIL),
+            ),
+            min_size=1,
+            max_size=4,
+            unique_by=lambda entry: entry[:2],
+        ),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stated, corrections)
+def test_whatever_is_stated_later_an_edition_is_rebuilt_to_the_byte_and_the_movement_adds_up(
+    migrated: Path,  # noqa: F811 - the fixture
+    tmp_path: Path,
+    first: list[tuple[str, Scope, date, list[tuple[str, Basis, str | Status]]]],
+    later: list[tuple[str, Scope, date, list[tuple[str, Basis, str | Status]]]],
+) -> None:
+    returns = returns_of([*first, *later])
+    folder = Path(tempfile.mkdtemp(dir=tmp_path)) / "data"
+    shutil.copytree(migrated, folder)
+
+    async def scenario() -> None:
+        async with served(folder) as service:
+            await service.send(*returns[: len(first)])
+            answer = await publish(service)
+            if answer.status_code == 422:
+                assert answer.json()["errors"][0]["code"] == "empty"
+                return
+            before = await frozen(service, 1)
+            manifest = (await service.get("/v1/editions/1/manifest", "auditor")).content
+            for each in returns[len(first) :]:
+                await service.send(each)
+                assert await proves(service, 1)
+                assert await frozen(service, 1) == before
+                body = (await service.get("/v1/movements", "author-ESX")).json()
+                assert body["holds"] is True
+            now = (await service.get("/v1/tracker", "author-ESX")).json()
+            assert [total["new"] for total in body["totals"]] == [
+                total["total"]["amount"] or "0.00" for total in now["totals"]
+            ]
+            assert (await service.get("/v1/editions/1/manifest", "auditor")).content == manifest
+
+    asyncio.run(scenario())
