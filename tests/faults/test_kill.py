@@ -19,7 +19,7 @@ import pytest
 from tests.deployment import deployed
 from tests.faults.load import Acknowledged, Sender
 
-KILLS = int(os.environ.get("SAVINGS_KILLS", "5"))
+KILLS = int(os.environ.get("SAVINGS_KILLS", "3"))
 SEED = int(os.environ.get("SAVINGS_SEED", "7"))
 
 SENDERS = (
@@ -39,13 +39,14 @@ def free_port() -> int:
 @asynccontextmanager
 async def served(folder: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
     """The real command as a process of its own, answering; killed without warning on leaving."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "savings", "serve", "--port", str(port)),
-        env={**os.environ, "SAVINGS_DATA_DIRECTORY": str(folder), "SAVINGS_REQUESTS_PER_MINUTE": "10000000"},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=(folder / "log").open("ab"),
-    )
+    with (folder / "log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "savings", "serve", "--port", str(port)),
+            env={**os.environ, "SAVINGS_DATA_DIRECTORY": str(folder), "SAVINGS_REQUESTS_PER_MINUTE": "10000000"},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=log,
+        )
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(30):
             while True:
@@ -79,7 +80,7 @@ async def test_killed_at_random_under_load_it_loses_nothing_and_counts_nothing_t
             group.create_task(sender.send_until(stop, f"http://127.0.0.1:{port}", acknowledged))
         for _ in range(KILLS):
             async with served(tmp_path, port):
-                await asyncio.sleep(chance.uniform(0.01, 0.6))
+                await asyncio.sleep(chance.uniform(0.05, 1.2))
         # A last life in which every sender gets its answer.
         async with served(tmp_path, port):
             stop.set()
