@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -23,6 +24,8 @@ from shared.figures import Stream
 from shared.outbox import Relay
 from shared.partnership import Partnership
 from shared.principal import Principal
+
+Result = TypeVar("Result")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -68,7 +71,9 @@ class Stating:
             if not accepted or (atomic and any(isinstance(decision, NotTaken) for decision in decisions)):
                 raise _NothingToKeep(decisions)
             await store.keep(connection, accepted, by, request_id, streams)
-            messages = [message_of(one, by, self._partnership, request_id) for one in accepted]
+            messages = await _beside_others(
+                lambda: [message_of(one, by, self._partnership, request_id) for one in accepted], len(accepted)
+            )
             await store.outbox.put(connection, messages)
             return decisions
 
@@ -89,7 +94,8 @@ class Stating:
         self, connection: AsyncConnection, readings: Sequence[Reading], by: Principal, heads: Mapping[Stream, Head]
     ) -> list[Decision]:
         known = await known_of(connection, readings, by, heads)
-        return Deciding(by, known, self._partnership, self._clock(), self._new_id).decide(readings)
+        deciding = Deciding(by, known, self._partnership, self._clock(), self._new_id)
+        return await _beside_others(lambda: deciding.decide(readings), len(readings))
 
     def _may_be_kept(self, reading: Reading, by: Principal) -> bool:
         """Whether it is worth a lock: what is of the wrong form, or not the caller's to state, is not."""
@@ -103,6 +109,11 @@ class Stating:
         except IntegrityError:
             # A return with the same key was kept meanwhile in another stream, under another lock. Now it can be seen.
             return await self._database.in_transaction(work)
+
+
+async def _beside_others(work: Callable[[], Result], returns: int) -> Result:
+    """Do the work of this many returns; that of a batch in a thread, so that others are answered meanwhile."""
+    return work() if returns == 1 else await asyncio.to_thread(work)
 
 
 class _NothingToKeep(Exception):
