@@ -15,8 +15,10 @@ from fastapi import FastAPI
 
 from migrations import is_current
 from services.tracker import store
+from services.tracker.answering import Answers
 from services.tracker.api import router
 from services.tracker.handlers import post_returns
+from services.tracker.proving import Proving
 from services.tracker.verifying import Progress, Verdict, verify
 from shared.bus.port import Bus
 from shared.clock import Clock
@@ -45,7 +47,7 @@ class Tracker:
         self.database = database
         self.outbox = store.outbox
         self.consumed = store.consumed
-        self.re_reading = asyncio.Lock()
+        self.answers = Answers(database, partnership)
         self._bus = bus
         self.relay = Relay(self.outbox, database, bus, clock)
         self.consuming = Consuming(
@@ -58,6 +60,7 @@ class Tracker:
             after_commit=self.relay.nudge,
             clock=clock,
         )
+        self.proving = Proving(database, partnership, self.consuming)
 
     def install(self, app: FastAPI) -> None:
         app.state.tracker = self

@@ -133,7 +133,7 @@ class Wanted:
 
     scope: Scope
     workstream: str | None = None
-    year: str | None = None
+    year: FinancialYear | None = None
     initiative: str | None = None
     basis: Basis | None = None
     benefit: Benefit | None = None
@@ -145,7 +145,7 @@ class Wanted:
         yield streams.c.scope == self.scope
         for column, value in (
             (streams.c.workstream, self.workstream),
-            (accounts.c.year, self.year),
+            (accounts.c.year, None if self.year is None else str(self.year)),
             (accounts.c.initiative, self.initiative),
             (accounts.c.basis, self.basis),
             (accounts.c.benefit, self.benefit),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.best import BasisChoice, FlowChoice
 from shared.events import LineAccepted
 from shared.figures import Basis, Benefit, Confidence, Flow, Recurrence, Status
+from shared.money import LIMIT_PENCE
+
+LINES_LIMIT: Final = 500
 
 
 class CouncilOut(BaseModel):
@@ -59,8 +63,10 @@ class LedgerOut(BaseModel):
     benefit: Benefit | None
     recurrence: Recurrence | None
     flow: FlowChoice
+    workstream: str | None
     workstreams: list[WorkstreamOut]
     totals: TotalsOut
+    account_count: int = Field(description="Accounts whose figures are counted in this answer.")
     entry_count: int = Field(description="Entries of this ledger, at all times.")
     digest: str = Field(description="SHA-256 over the heads of the ledger's chains: it changes when an entry is added.")
 
@@ -101,6 +107,7 @@ class EntryOut(BaseModel):
     confidence: Confidence
     as_at: date = Field(description="When it was true.")
     recorded_at: datetime = Field(description="When we knew it.")
+    version: int = Field(description="The place of its return among those of the workstream and scope.")
     submission_id: str
     submission: str = Field(description="Where the return is.")
     line: int
@@ -132,15 +139,27 @@ class CheckOut(BaseModel):
     failures: list[FailureOut]
 
 
+class ParkedOut(BaseModel):
+    """An event that could not be posted: where it stands on the bus, and why it was set aside."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    reason: str
+    parked_at: datetime
+
+
 class ChecksOut(BaseModel):
     """Whether the ledgers add up, and what waits or was set aside."""
 
-    holds: bool
+    holds: bool = Field(description="Whether every check does.")
     checks: list[CheckOut]
-    parked_events: int
+    parked_events: int = Field(description="Events that could not be posted.")
+    parked: list[ParkedOut] = Field(description="The latest of them.")
     outbox_waiting: int
     outbox_parked: int
-    lag_messages: int
+    lag_messages: int = Field(description="Returns that wait to be posted.")
 
 
 class PreviewIn(BaseModel):
@@ -151,7 +170,7 @@ class PreviewIn(BaseModel):
     workstream: str
     scope: str
     as_at: date
-    lines: list[PreviewLineIn] = Field(max_length=500)
+    lines: list[PreviewLineIn] = Field(max_length=LINES_LIMIT)
 
 
 class PreviewLineIn(BaseModel):
@@ -165,7 +184,7 @@ class PreviewLineIn(BaseModel):
     flow: Flow
     confidence: Confidence
     status: Status
-    amount_pence: int | None = None
+    amount_pence: int | None = Field(None, gt=-LIMIT_PENCE, lt=LIMIT_PENCE)
 
     def as_line(self, place: int) -> LineAccepted:
         return LineAccepted(line=place, **self.model_dump())
