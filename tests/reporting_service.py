@@ -207,7 +207,7 @@ async def served(folder: Path, **settings: Any) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         databases: dict[DatabaseName, Database] = {}
         for name in ("reporting", "access", "bus"):
-            databases[name] = Database(set_up.url_of(name))
+            databases[name] = Database(set_up.url_of(name), schema=name)
             stack.push_async_callback(databases[name].close)
             await migrations.upgrade(name, databases[name])
         access = Access(databases["access"], utc_now)

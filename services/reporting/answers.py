@@ -17,6 +17,7 @@ from services.reporting.edition import Edition
 from services.reporting.editions import Editions
 from services.reporting.figures_read import read_figures
 from services.reporting.forms import JSON, Form, as_attachment, file_name
+from services.reporting.making_rounds import Rounds
 from services.reporting.rounds import Round, open_round
 from services.reporting.rows import Selection
 from services.reporting.store import LedgerVersion
@@ -43,6 +44,7 @@ class Answers:
         self._fingerprint = fingerprint_of(partnership)
         self._rounds: Sequence[Round] = ()
         self.editions = Editions(partnership, database, clock, self._fingerprint)
+        self.rounds = Rounds(partnership, database, clock)
 
     async def answer(self, request: Request, question: Question, form: Form) -> Response:
         """The table in a form; 304 where the caller has this version already, after one tiny query."""

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from migrations import is_current
-from services.reporting import api, editions_api, handlers, pages, signing_in, static_files, store
+from services.reporting import api, editions_api, handlers, pages, rounds_api, signing_in, static_files, store
 from services.reporting.answers import Answers
 from services.reporting.signing_in import Door
 from shared.access import Access
@@ -62,8 +62,8 @@ class Reporting:
         """Put the service's addresses on an application."""
         app.state.reporting = self
         app.state.draw_problem = pages.draw_problem
-        for router in (api.router, editions_api.router, pages.router, signing_in.router, static_files.router):
-            app.include_router(router)
+        for part in (api, editions_api, rounds_api, pages, signing_in, static_files):
+            app.include_router(part.router)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

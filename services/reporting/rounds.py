@@ -72,22 +72,23 @@ class RoundCoverage:
     def text(self) -> str:
         """The line of the round under the table, without its full stop."""
         counts = self.counts
-        late = f", {counts[Presence.LATE]} of them after the due date" if counts[Presence.LATE] else ""
+        late, carried, missing = (
+            counts[presence] for presence in (Presence.LATE, Presence.CARRIED_FORWARD, Presence.MISSING)
+        )
         parts = [
             f"in the round {self.round.name}, due {written_day(self.round.due)}, {self.received} of "
-            f"{len(self.streams)} returns have come{late}",
-            f"{counts[Presence.CARRIED_FORWARD]} are carried forward from before it"
-            if counts[Presence.CARRIED_FORWARD]
-            else "",
-            f"{counts[Presence.MISSING]} have no figure at all" if counts[Presence.MISSING] else "",
+            f"{len(self.streams)} returns {_has(self.received)} come"
+            + (f", {late} of them after the due date" if late else ""),
+            f"{carried} {'is' if carried == 1 else 'are'} carried forward from before it" if carried else "",
+            f"{missing} {_has(missing)} no figure at all" if missing else "",
         ]
         names = [
             self.partnership.workstream_by_code[each.stream.workstream].name
             for each in self.streams
             if each.presence is Presence.CARRIED_FORWARD and each.stream.scope == PARTNERSHIP
         ]
-        carried = f". The partnership figures carried forward are those of {listed(names)}" if names else ""
-        return "; ".join(part for part in parts if part) + carried
+        whose = f". The partnership figures carried forward are those of {listed(names)}" if names else ""
+        return "; ".join(part for part in parts if part) + whose
 
 
 def coverage_of(
@@ -126,6 +127,10 @@ def expected_by_default(partnership: Partnership, opens: date, closes: date) -> 
         for workstream in partnership.workstreams
         for scope in (PARTNERSHIP, *(council.scope for council in there))
     ]
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _exists_between(council: Council, first: date, last: date) -> bool:

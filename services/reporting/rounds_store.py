@@ -49,3 +49,25 @@ async def first_received(
     return {
         Stream(WorkstreamCode(row.workstream), Scope(row.scope)): row.first for row in await connection.execute(query)
     }
+
+
+async def keep(connection: AsyncConnection, round_: Round, made_by: str) -> None:
+    """Keep a round, for ever."""
+    await connection.execute(
+        rounds.insert().values(
+            number=round_.number,
+            name=round_.name,
+            opens=round_.opens,
+            due=round_.due,
+            closes=round_.closes,
+            made_by=made_by,
+            made_at=round_.made_at,
+        )
+    )
+    await connection.execute(
+        expected_streams.insert(),
+        [
+            {"round": round_.number, "workstream": stream.workstream, "scope": stream.scope}
+            for stream in round_.expected
+        ],
+    )

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -23,6 +24,7 @@ from services.reporting.proof import Addition
 from services.reporting.table import Table
 from shared.figures import PARTNERSHIP, Basis, Scope, Status
 from shared.money import Pence
+from tests.conftest import UrlOf
 from tests.integration.test_reporting_folding import DAYS, migrated, returns_of, stated  # noqa: F401 - a fixture
 from tests.reporting_figures import EAST_SUSSEX, KENT, PRINTED, SE7
 from tests.reporting_service import Service, Streams, line, served
@@ -212,6 +214,36 @@ async def test_the_database_itself_refuses_to_change_what_was_published(january:
         with pytest.raises(DBAPIError, match="made once and never changed"):
             async with january.reporting.database.write() as connection:
                 await connection.execute(text(statement))
+
+
+async def test_on_either_back_end_one_edition_is_published_never_changed_and_rebuilt(
+    tmp_path: Path, database_url: UrlOf
+) -> None:
+    streams = Streams()
+    async with served(tmp_path, database_url_reporting=SecretStr(database_url("reporting"))) as service:
+        assert (await publish(service)).status_code == 422
+        await service.send(*streams.january_2012())
+        answers = await asyncio.gather(*(publish(service) for _ in range(5)))
+        assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
+        before = await frozen(service, 1)
+        await service.send(
+            streams.posting("highways", line("2011/12", "£350k"), reason="Recounted."),
+            streams.posting("waste", line("2012/13", "£1m", basis=Basis.FORECAST), as_at=date(2011, 11, 1)),
+            streams.posting("ict", as_at=date(2011, 12, 1), update="An update, late."),
+        )
+        assert await proves(service, 1)
+        assert await frozen(service, 1) == before
+        (touched,) = (await service.get("/v1/corrections", "office")).json()["editions"]
+        assert [cell["workstream"] for cell in touched["cells"]] == ["highways", "waste"]
+        assert (await service.get("/v1/movements", "office")).json()["holds"] is True
+        for statement in (
+            "UPDATE editions SET title = 'Another'",
+            "DELETE FROM edition_positions",
+            "DELETE FROM edition_tables",
+        ):
+            with pytest.raises(DBAPIError, match="made once and never changed"):
+                async with service.reporting.database.write() as connection:
+                    await connection.execute(text(statement))
 
 
 # Who sees what
