@@ -45,8 +45,8 @@ from shared.web import EVERYONE, Caller, permits, problem_responses, read_body
 RETURN_LIMIT_BYTES: Final = 1_000_000
 BATCH_LIMIT_BYTES: Final = 10_000_000
 
-#: What the tracker is asked with in a dry run: whatever the caller came with.
-_CREDENTIAL: Final = ("authorization", "cookie", "x-request-id")
+#: Either is a credential; in a dry run the tracker is asked with the one that the caller came with.
+_CREDENTIALS: Final = ("authorization", "cookie")
 _POSTING: Final = problem_responses(Unreadable, Unauthenticated, Forbidden, TooLarge, WrongType, Refused, TooMany)
 
 router = APIRouter(prefix="/v1", tags=["submissions"])
@@ -163,8 +163,8 @@ async def _would_be(decisions: Sequence[Decision], preview: Preview, request: Re
     """What is answered in a dry run to each return that may stand, in order."""
     may_stand = [decision for decision in decisions if not isinstance(decision, NotTaken)]
     new = [decision.return_ for decision in may_stand if isinstance(decision, Accepted)]
-    credential = {name: request.headers[name] for name in _CREDENTIAL if name in request.headers}
-    effects = iter(await preview.effects_of(new, credential))
+    headers = {name: request.headers[name] for name in _CREDENTIALS if name in request.headers}
+    effects = iter(await preview.effects_of(new, headers | {"X-Request-ID": request.state.request_id}))
     return [dry_run_answer(one, next(effects) if isinstance(one, Accepted) else None) for one in may_stand]
 
 
@@ -188,7 +188,15 @@ async def submissions(
     as_at_to: date | None = None,
 ) -> Response:
     """Those that you may see: the partnership's, your council's share, or all of them."""
-    page = Page(limit, before, workstream, scope, council, as_at_from, as_at_to)
+    page = Page(
+        limit=limit,
+        before=before,
+        workstream=workstream,
+        scope=scope,
+        council=council,
+        as_at_from=as_at_from,
+        as_at_to=as_at_to,
+    )
     found, there_are_more = await listing.page_of(page, caller)
     following = request.url.include_query_params(before=found[-1].id) if there_are_more else None
     return JSONResponse(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import islice
 from typing import Any, Final, assert_never
 
 from services.intake.deciding import Accepted, Decision, NotTaken, Replayed
 from services.intake.form import Reading, read_item
-from services.intake.reading import kind_of, read_json
+from services.intake.reading import kind_of, pointer_to, read_json, shown
 from services.intake.schemas import ITEMS_LIMIT
 from services.intake.vocabulary import Vocabulary
 from shared.errors import Fault, Refused, Unreadable
@@ -62,18 +63,22 @@ def _documents(document: object) -> tuple[list[Any], str]:
         case list():
             return document, ""
         case {"submissions": list() as listed, **others}:
-            faults = [
-                Fault(f"/{name}", "unknown-field", f"There is no field '{name}' here.", _FIX, allowed=["submissions"])
-                for name in others
-            ]
-            if faults:
-                raise Refused("The batch has fields that are not its own; nothing of it was kept.", faults)
+            if others:
+                raise Refused(
+                    "The batch has fields that are not its own; nothing of it was kept.",
+                    [_unknown_field(str(name)) for name in islice(others, FAULTS_TOLD)],
+                )
             return listed, "/submissions"
         case dict():
             said = "'submissions' is missing, or is not a list."
             raise Refused(said, [Fault("/submissions", "missing-field", said, _FIX)])
         case _:
             raise Unreadable(f"A batch is a list of returns; here stands {kind_of(document)}.", _FIX)
+
+
+def _unknown_field(name: str) -> Fault:
+    said = f"There is no field '{shown(name)}' here."
+    return Fault(pointer_to(name), "unknown-field", said, _FIX, allowed=["submissions"])
 
 
 def all_or_none(decisions: Sequence[Decision], batch: Batch) -> None:

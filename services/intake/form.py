@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from services.intake.reading import JsonNumber, goes_too_deep, kind_of, nested_too_deep, shown
+from services.intake.reading import JsonNumber, goes_too_deep, kind_of, nested_too_deep, pointer_to, shown
 from services.intake.schemas import KEY_PATTERN, LINES_LIMIT, LineIn, ReturnIn, SourceIn
 from services.intake.submission import Line, Return, Source
 from services.intake.vocabulary import Vocabulary
@@ -168,7 +168,7 @@ def _fault_of(error: ErrorDetails) -> Fault:
     """A fault of validation, in the words of the form."""
     loc, given, context = error["loc"], error["input"], error.get("ctx", {})
     name = str(loc[-1]) if loc else "return"
-    pointer = "".join(f"/{_escaped(part)}" for part in loc)
+    pointer = pointer_to(*loc)
     where = f"'{shown(name)}'"
 
     def fault(code: str, detail: str, fix: str, allowed: object = None, *, give: bool = True) -> Fault:
@@ -221,8 +221,3 @@ def _fault_of(error: ErrorDetails) -> Fault:
 
 def _model_at(loc: Sequence[int | str]) -> type[BaseModel]:
     return _MODELS[str(loc[0]) if len(loc) > 1 else ""]
-
-
-def _escaped(part: int | str) -> str:
-    """A part of a JSON pointer (RFC 6901)."""
-    return str(shown(str(part))).replace("~", "~0").replace("/", "~1")

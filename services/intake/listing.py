@@ -23,7 +23,7 @@ ID_PATTERN: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _LISTED: Final = [column for column in returns.c if column.name not in ("content", "answer")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """Which of the returns to list: those older than ``before``, as far as the rest lets them through."""
 

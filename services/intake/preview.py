@@ -35,8 +35,8 @@ class Preview:
     def __init__(self, tracker: httpx.AsyncClient | None) -> None:
         self._tracker = tracker
 
-    async def effects_of(self, returns: Sequence[Return], credential: Mapping[str, str]) -> list[Effect]:
-        """What each return would do to the totals if it alone were kept, asked with the caller's own credential."""
+    async def effects_of(self, returns: Sequence[Return], headers: Mapping[str, str]) -> list[Effect]:
+        """What each return would do to the totals if it alone were kept; ``headers`` have the caller's credential."""
         if self._tracker is None or not returns:
             return [Effect(None, _NOT_KNOWN) for _ in returns]
         places = asyncio.Semaphore(_AT_ONCE)
@@ -44,7 +44,7 @@ class Preview:
 
         async def ask(return_: Return) -> Any:
             async with places:
-                answer = await tracker.post(PATH, json=_question(return_), headers=credential)
+                answer = await tracker.post(PATH, json=_question(return_), headers=headers)
                 answer.raise_for_status()
                 return answer.json()
 

@@ -93,6 +93,11 @@ def shown(value: object) -> Any:
             return value
 
 
+def pointer_to(*parts: int | str) -> str:
+    """The JSON pointer (RFC 6901) to what stands under these names and places."""
+    return "".join("/" + shown(str(part)).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
 def kind_of(value: object) -> str:
     """What a value is in JSON, in words."""
     match value:

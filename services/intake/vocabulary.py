@@ -170,7 +170,7 @@ def _initiative(name: str, info: ValidationInfo) -> str:
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    raise not_taken("wrong-type", f"Here stands {kind_of(value)}; it is written as text.", "Write it in quotes.")
+    raise not_taken("wrong-type", f"Here stands {kind_of(value)}; it is written as text.", "Write text, in quotes.")
 
 
 def _unknown(what: str, given: str, names: Mapping[str, str], words: Vocabulary) -> PydanticCustomError:

@@ -94,6 +94,7 @@ class TestABatch:
             ({"returns": []}, "/submissions", "missing-field"),
             ({"submissions": {}}, "/submissions", "missing-field"),
             ({"submissions": [a_return()], "atomic": True}, "/atomic", "unknown-field"),
+            ({"submissions": [a_return()], "half a pair \ud83d/~": 1}, "/half a pair \\ud83d~1~0", "unknown-field"),
             ([a_return()] * 501, "", "too-many-items"),
             ({"submissions": [7] * 501}, "/submissions", "too-many-items"),
         ],
