@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from services.tracker.answering import Answers, stream_of
@@ -21,7 +20,7 @@ from services.tracker.query import (
 from services.tracker.reading import Place
 from services.tracker.schemas import ChecksOut, EntriesOut, LedgerOut, PreviewIn, PreviewOut
 from shared.asked import Asked, described
-from shared.errors import Forbidden, NotFound, Refused, TooLarge, TooMany, Unauthenticated
+from shared.errors import Fault, Forbidden, NotFound, Refused, TooLarge, TooMany, Unauthenticated
 from shared.figures import PARTNERSHIP, Scope
 from shared.principal import Role
 from shared.web import (
@@ -148,7 +147,7 @@ async def preview(request: Request, caller: Caller, answers: Answering) -> Respo
     try:
         asked = PreviewIn.model_validate_json(await read_body(request, PREVIEW_LIMIT_BYTES))
     except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
+        raise Refused("The lines cannot be read.", _faults(error)) from error
     stream = stream_of(asked, answers.partnership)
     caller.require_sight_of(stream.scope, answers.partnership)
     async with answers.at_one_state() as connection:
@@ -182,6 +181,14 @@ def _next_page(request: Request, following: Place | None) -> str | None:
         return None
     url = request.url.include_query_params(after=f"{following.account_id}.{following.number}")
     return f"{url.path}?{url.query}"
+
+
+def _faults(error: ValidationError) -> list[Fault]:
+    fix = "Correct it; the OpenAPI document says what may stand there."
+    return [
+        Fault("".join(f"/{part}" for part in one["loc"]), one["type"].replace("_", "-"), f"{one['msg']}.", fix)
+        for one in error.errors()
+    ]
 
 
 def _answer(body: BaseModel, headers: dict[str, str] | None = None) -> Response:
