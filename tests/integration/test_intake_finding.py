@@ -24,6 +24,9 @@ from tests.builders import (
 )
 from tests.intake_deployment import IntakeDeployment
 
+#: For what is decided before the database is asked, or after.
+ON_ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 OF_KENT_SEEN_BY = {FINANCE_KEN: 200, AUTHOR_KEN: 200, OFFICE: 200, AUDITOR: 200}
 
 
@@ -64,6 +67,7 @@ async def test_a_return_is_given_as_stated_with_who_stated_it_and_what_was_answe
     assert (await intake.post(stated, FINANCE_ESX)).headers["Idempotent-Replayed"] == "true"
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize("by", [LEAD_ICT, FINANCE_ESX, FINANCE_KEN, AUTHOR_ESX, AUTHOR_KEN, OFFICE, AUDITOR])
 async def test_the_partnerships_figures_are_seen_by_all_and_a_share_by_its_council_the_office_and_auditors(
     intake: IntakeDeployment, by: Principal
@@ -102,6 +106,7 @@ async def test_the_list_is_narrowed_by_workstream_scope_council_and_date(intake:
     assert await ids(intake, FINANCE_ESX, council=KENT) == []
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("parameters", "status", "pointer"),
     [
