@@ -24,7 +24,7 @@ from docx.table import Table as WordTable
 from services.reporting.exports.greys import HOME_GREY, PARTNERSHIP_GREY
 from services.reporting.exports.imprint import ChartPicture, Imprint
 from services.reporting.exports.word import TEMPLATE, check_template, write_word
-from services.reporting.exports.word_faults import WrongTemplate
+from services.reporting.exports.word_faults import FILTERS, WrongTemplate
 from services.reporting.exports.word_tags import EXAMPLES, tags_of
 from services.reporting.exports.word_template import word_template
 from services.reporting.table import Question, Table, Update
@@ -238,6 +238,22 @@ def test_every_tag_that_a_template_may_use_is_filled_in() -> None:
     tags = tags_of(january(), IMPRINT)
     tags["workstreams"] = [each for each in tags["workstreams"] if each["updates"]]
     assert shape({**tags, "charts": EXAMPLES["charts"]}) == shape(dict(EXAMPLES))
+
+
+def test_every_tag_is_described_to_the_councils() -> None:
+    described = Path("docs/word-template.md").read_text(encoding="utf-8")
+
+    def names(value: object) -> set[str]:
+        match value:
+            case dict():
+                return {*value, *(name for each in value.values() for name in names(each))}
+            case [first, *_]:
+                return names(first)
+            case _:
+                return set()
+
+    assert {name for name in names(dict(EXAMPLES)) if not re.search(rf"\b{name}\b", described)} == set()
+    assert all(re.search(rf"\b{name}\b", described) for name in FILTERS)
 
 
 def test_a_council_may_give_a_template_of_its_own(tmp_path: Path) -> None:
