@@ -34,6 +34,15 @@ BOTH_DATABASES = ("sqlite", "postgresql")
 BOTH_WAYS_TO_RUN = ("embedded", "for real")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes runs in CI, and where it is asked for (``make test-stack``); elsewhere it is skipped."""
+    if os.environ.get("CI") == "true" or os.environ.get("SAVINGS_LONG_TESTS"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: 'make test-stack' runs it, and CI does"))
+
+
 @pytest.fixture(scope="session")
 def kafka_broker() -> Iterator[KafkaBroker]:
     """A broker of our own, that may be stopped and killed; leave it running."""

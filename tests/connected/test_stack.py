@@ -20,6 +20,8 @@ from deploy.local.processes import Unavailable
 from deploy.local.stack import Stack
 from savings.process import SERVICES
 
+pytestmark = pytest.mark.long
+
 PRINTED = Path("tests/reference/se7-2012-01-26-appendix-1.csv").read_bytes()
 EAST_SUSSEX = "E10000011"
 TIMED_RETURNS = 40
