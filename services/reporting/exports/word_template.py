@@ -194,6 +194,7 @@ def _write_appendix_1(document: Document) -> None:
     _tag(document, "if chart.rows")
     _caption(document, "{{ chart.caption }}, in figures")
     _chart_table(document)
+    document.add_paragraph(style="Tracker hint")
     _tag(document, "endif")
     _tag(document, "endfor")
     _tag(document, "if projections")
