@@ -75,14 +75,18 @@ async def test_after_a_restart_it_carries_on_where_it_stood(tmp_path: Path) -> N
         assert await version(service) == 2
 
 
-async def test_the_latest_as_at_date_stands_and_on_one_date_the_last_recorded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arrival", ["in order", "reversed", "all at once, reversed"])
+async def test_the_latest_as_at_date_stands_and_on_one_date_the_last_recorded(tmp_path: Path, arrival: str) -> None:
     streams = Streams()
+    stated = [
+        streams.posting("ict", line("2011/12", "£1m"), as_at=DAYS[1]),
+        streams.posting("ict", line("2011/12", "£2m"), as_at=DAYS[1]),
+        streams.posting("ict", line("2011/12", "£3m"), as_at=DAYS[0]),
+    ]
     async with served(tmp_path) as service:
-        await service.send(
-            streams.posting("ict", line("2011/12", "£1m"), as_at=DAYS[1]),
-            streams.posting("ict", line("2011/12", "£2m"), as_at=DAYS[1]),
-            streams.posting("ict", line("2011/12", "£3m"), as_at=DAYS[0]),
-        )
+        arriving = stated if arrival == "in order" else stated[::-1]
+        for batch in [arriving] if arrival.startswith("all") else [[each] for each in arriving]:
+            await service.send(*batch)
         (stands,) = (await standing(service)).values()
         assert (stands.figure.amount_pence, stands.entry.submission_id) == (200_000_000, "return-2")
 

@@ -65,6 +65,12 @@ def test_a_total_of_cash_releasing_savings_alone_needs_no_such_note() -> None:
     assert notes(table_of(posted("ict", "2011/12", "£1m")), NoteKind.BENEFITS) == []
 
 
+def test_a_total_of_one_benefit_alone_needs_none_either() -> None:
+    avoided = Question(selection=Selection(benefit=Benefit.AVOIDED_COST))
+    table = table_of(posted("ict", "2011/12", "£1m", benefit=Benefit.AVOIDED_COST), question=avoided)
+    assert notes(table, NoteKind.BENEFITS) == []
+
+
 def test_what_is_not_quantified_is_named_as_missing_from_the_totals() -> None:
     assert notes(table_of(*january_2012()), NoteKind.NOT_IN_THE_TOTALS) == [
         "To be confirmed, and so not in the totals: Commodities Procurement, SE7, 2011/12.",
