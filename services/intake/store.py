@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, bindparam, select
+from sqlalchemy import Column, Table, bindparam, select
 from sqlalchemy import tuple_ as row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.deciding import Accepted, Head, Kept, content_hash
 from services.intake.stated_figures import AccountKey
 from services.intake.tables import Found, accounts, figures, heads, metadata, outbox, returns
-from shared.database import insert
+from shared.database import ForEach, for_driver, insert
 from shared.figures import Account, Scope, Stream, WorkstreamCode
 from shared.principal import Principal
 
@@ -74,45 +74,25 @@ async def keep(
     request_id: str,
     locked: Collection[Stream],
 ) -> None:
-    """Write what was accepted, in the transaction in which the streams were locked. The events are the caller's."""
-    await connection.execute(returns.insert(), [_return_row(one, by, request_id) for one in accepted])
-    new_accounts = [
-        _account_row(line.key, line.account)
-        for one in accepted
-        for line in one.return_.lines
-        if line.key in one.new_accounts
-    ]
-    if new_accounts:
-        await connection.execute(accounts.insert(), new_accounts)
-    await connection.execute(
-        figures.insert(),
-        [
-            {
-                "account": line.key,
-                "as_at": one.return_.as_at,
-                "version": one.version,
-                "status": line.figure.status,
-                "amount_pence": line.figure.amount_pence,
-            }
-            for one in accepted
-            for line in one.return_.lines
-        ],
-    )
-    moved = {one.return_.stream: one for one in accepted}
-    await connection.execute(
-        _MOVE_HEAD,
-        [
-            {
-                "of_workstream": stream.workstream,
-                "of_scope": stream.scope,
-                "version": last.version,
-                "recorded_at": last.recorded_at,
-                "content_hash": content_hash(last.content),
-            }
-            for stream, last in sorted(moved.items())
-        ],
-    )
-    if locked - moved.keys():
+    """Write what was accepted, in the transaction in which the streams were locked. Its events are the caller's."""
+    day, moment = for_driver(returns.c.as_at, connection), for_driver(returns.c.recorded_at, connection)
+    return_rows: list[tuple[Any, ...]] = []
+    account_rows: list[tuple[Any, ...]] = []
+    figure_rows: list[tuple[Any, ...]] = []
+    head_rows: dict[Stream, tuple[Any, ...]] = {}
+    for one in accepted:
+        stream, as_at, recorded_at = one.return_.stream, day(one.return_.as_at), moment(one.recorded_at)
+        return_rows.append(_return_row(one, by, request_id, as_at, recorded_at))
+        head_rows[stream] = (one.version, recorded_at, content_hash(one.content), stream.workstream, stream.scope)
+        for line in one.return_.lines:
+            figure_rows.append((line.key, as_at, one.version, line.figure.status, line.figure.amount_pence))
+            if line.key in one.new_accounts:
+                account_rows.append(_account_row(line.key, line.account))
+    await _append_returns.run(connection, return_rows)
+    await _append_accounts.run(connection, account_rows)
+    await _append_figures.run(connection, figure_rows)
+    await _move_heads.run(connection, [head_rows[stream] for stream in sorted(head_rows)])
+    if locked - head_rows.keys():
         # A head made for a return that was then refused is taken away again: nothing of it is kept.
         await connection.execute(heads.delete().where(heads.c.version == 0))
 
@@ -132,44 +112,33 @@ def _kept(found: Found) -> Kept:
     return Kept(found.id, found.stated_by, found.content, found.answer)
 
 
-def _return_row(one: Accepted, by: Principal, request_id: str) -> dict[str, object]:
-    return {
-        "id": one.id,
-        "workstream": one.return_.stream.workstream,
-        "scope": one.return_.stream.scope,
-        "version": one.version,
-        "as_at": one.return_.as_at,
-        "recorded_at": one.recorded_at,
-        "stated_by": by.name,
-        "stated_by_role": by.role,
-        "stated_by_council": by.council,
-        "source_system": one.return_.source.system,
-        "source_reference": one.return_.source.reference,
-        "source_file": one.return_.source.file,
-        "reason": one.return_.reason,
-        "content": one.content,
-        "idempotency_key": one.key,
-        "request_id": request_id,
-        "answer": one.answer,
-    }
+def _return_row(one: Accepted, by: Principal, request_id: str, as_at: Any, recorded_at: Any) -> tuple[Any, ...]:
+    """In the order of the table's columns, as the other rows are."""
+    return_, source = one.return_, one.return_.source
+    place = (one.id, return_.stream.workstream, return_.stream.scope, one.version, as_at, recorded_at)
+    origin = (by.name, by.role, by.council, source.system, source.reference, source.file, return_.reason)
+    return (*place, *origin, one.content, one.key, request_id, one.answer)
 
 
-def _account_row(key: AccountKey, account: Account) -> dict[str, object]:
-    return {
-        "key": key,
-        "workstream": account.workstream,
-        "scope": account.scope,
-        "initiative": account.initiative,
-        "year": str(account.year),
-        "basis": account.basis,
-        "benefit": account.benefit,
-        "recurrence": account.recurrence,
-        "flow": account.flow,
-    }
+def _account_row(key: AccountKey, account: Account) -> tuple[Any, ...]:
+    kind = (account.basis, account.benefit, account.recurrence, account.flow)
+    return (key, account.workstream, account.scope, account.initiative, str(account.year), *kind)
 
 
-_MOVE_HEAD: Final = (
+def _appending(table: Table) -> ForEach:
+    return ForEach(table.insert(), tuple(table.columns.keys()))
+
+
+_append_returns: Final = _appending(returns)
+_append_accounts: Final = _appending(accounts)
+_append_figures: Final = _appending(figures)
+_move_heads: Final = ForEach(
     heads.update()
     .where(heads.c.workstream == bindparam("of_workstream"), heads.c.scope == bindparam("of_scope"))
-    .values(version=bindparam("version"), recorded_at=bindparam("recorded_at"), content_hash=bindparam("content_hash"))
+    .values(
+        version=bindparam("new_version"),
+        recorded_at=bindparam("new_recorded_at"),
+        content_hash=bindparam("new_content_hash"),
+    ),
+    ("new_version", "new_recorded_at", "new_content_hash", "of_workstream", "of_scope"),
 )

@@ -95,6 +95,15 @@ async def test_each_sees_in_the_list_what_they_may_see_newest_first(intake: Inta
     assert await ids(intake, LEAD_ICT) == [lead]
 
 
+async def test_a_return_in_the_list_says_what_it_is_about_by_whom_from_where_and_why(intake: IntakeDeployment) -> None:
+    source = {"system": "ledger", "reference": "P08", "file": "returns.xlsx"}
+    answer = (await intake.post(a_return(source=source, reason="Reviewed."), FINANCE_ESX)).json()
+    assert (await intake.get("/v1/submissions", FINANCE_ESX)).json()["submissions"] == [
+        {name: answer[name] for name in ("id", "workstream", "scope", "version", "as_at", "recorded_at", "stated_by")}
+        | {"source": source, "reason": "Reviewed."}
+    ]
+
+
 async def test_the_list_is_narrowed_by_workstream_scope_council_and_date(intake: IntakeDeployment) -> None:
     lead, kent, esx = await state_three(intake)
     assert await ids(intake, OFFICE, workstream="ict") == [esx, lead]
