@@ -284,7 +284,8 @@ async def _verify(process: Process) -> bool:
 
 def _say_where(partnership: Partnership, url: str, keys_file: Path, key_count: int) -> None:
     home = partnership.councils[1]
-    curl = f'curl -H "Authorization: Bearer $(jq -r \'."author-{home.register_code}"\' {keys_file})"'
+    key = f"import json; print(json.load(open('{keys_file}'))['author-{home.register_code}'])"
+    curl = f'curl -H "Authorization: Bearer $(python3 -c "{key}")"'
     lines = (
         "",
         f"[bold]Ready: {url}[/]",

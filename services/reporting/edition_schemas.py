@@ -197,7 +197,7 @@ class ChangeOut(BaseModel):
 
     kind: MovementKind
     year: str
-    initiative: str
+    initiative: str | None
     benefit: Benefit
     recurrence: Recurrence
     flow: Flow
@@ -213,7 +213,7 @@ class ChangeOut(BaseModel):
         return cls(
             kind=change.kind,
             year=str(account.year),
-            initiative=account.initiative,
+            initiative=account.initiative or None,
             benefit=account.benefit,
             recurrence=account.recurrence,
             flow=account.flow,

@@ -56,7 +56,7 @@ class QuestionOut(BaseModel):
 class EntryOut(BaseModel):
     """An entry behind a cell: the figure that stands, and the return that stated it, at ``submission``."""
 
-    initiative: str
+    initiative: str | None
     basis: Basis
     benefit: Benefit
     recurrence: Recurrence
@@ -79,7 +79,7 @@ class EntryOut(BaseModel):
     def of(cls, posted: Posted) -> EntryOut:
         account, figure, entry = posted.account, posted.figure, posted.entry
         return cls(
-            initiative=account.initiative,
+            initiative=account.initiative or None,
             basis=account.basis,
             benefit=account.benefit,
             recurrence=account.recurrence,

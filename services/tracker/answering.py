@@ -167,7 +167,7 @@ def _entry_out(kept: Kept) -> EntryOut:
         account=AccountOut(
             scope=account.scope,
             workstream=account.workstream,
-            initiative=account.initiative,
+            initiative=account.initiative or None,
             year=str(account.year),
             basis=account.basis,
             benefit=account.benefit,

@@ -74,7 +74,7 @@ class LedgerOut(BaseModel):
 class AccountOut(BaseModel):
     scope: str
     workstream: str
-    initiative: str
+    initiative: str | None
     year: str
     basis: Basis
     benefit: Benefit
