@@ -11,12 +11,12 @@ from functools import partial
 from typing import Final, get_args
 
 import httpx
-from services.intake.main import Intake
-from services.reporting.main import Reporting
-from services.tracker.main import Tracker
 from sqlalchemy import select
 
 import migrations
+from services.intake.main import Intake
+from services.reporting.main import Reporting
+from services.tracker.main import Tracker
 from shared.access import Access
 from shared.access import keys as keys_table
 from shared.bus.embedded import EmbeddedBus

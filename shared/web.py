@@ -189,7 +189,7 @@ def create_app(*, title: str, access: Access, settings: Settings, lifespan: Any 
         version="1",
         lifespan=lifespan,
         dependencies=[Depends(gate)],
-        # The description of the API is open to all; its interactive pages load scripts from elsewhere and are not served.
+        # The description is open to all; the interactive pages load scripts from elsewhere and are not served.
         openapi_url="/openapi.json",
         docs_url=None,
         redoc_url=None,
