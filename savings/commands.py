@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -48,6 +49,12 @@ class ServiceChoice(StrEnum):
     INTAKE = "intake"
     TRACKER = "tracker"
     REPORTING = "reporting"
+
+
+@app.callback()
+def _quietly() -> None:
+    # Unconfigured, the log's tracebacks would print local variables, and credentials among them.
+    configure_logging(level=logging.WARNING)
 
 
 @app.command()
@@ -107,7 +114,6 @@ def demo(
     directory: Annotated[Path, typer.Option(help="Where the demonstration is kept.")] = demonstration.DIRECTORY,
 ) -> None:
     """Run South East 7 in January 2012 on this machine. Run again, it carries on with the same data."""
-    configure_logging(level=30)
     process = _process(demonstration.settings_in(directory))
     url, keys_file = f"http://127.0.0.1:{port}", directory / "keys.json"
 

@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 from fastapi import FastAPI
 
+from migrations import is_current
 from services.intake import store
 from services.intake.api import router
 from services.intake.listing import Listing
@@ -69,7 +70,11 @@ class Intake:
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        return {"outbox": self._outbox_keeps_up, "bus": self._bus_is_ready}
+        return {"migrations": self._migrations_are_current, "outbox": self._outbox_keeps_up, "bus": self._bus_is_ready}
+
+    async def _migrations_are_current(self) -> tuple[bool, str]:
+        current = await is_current("intake", self.database)
+        return current, "newest revision" if current else "run 'savings migrate'"
 
     async def _outbox_keeps_up(self) -> tuple[bool, str]:
         async with self.database.read() as connection:
