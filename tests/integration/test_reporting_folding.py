@@ -22,6 +22,7 @@ from shared.bus.envelope import Event, to_json, to_message
 from shared.database import Database
 from shared.events import ENTRIES_TOPIC, TRACKER_SOURCE, EntriesPosted
 from shared.figures import PARTNERSHIP, Account, Basis, Figure, Scope, Status
+from tests.conftest import UrlOf
 from tests.reporting_figures import EAST_SUSSEX
 from tests.reporting_service import RECORDED_FROM, Service, Streams, line, message_of, served
 
@@ -47,8 +48,8 @@ async def standing(
     return {each.account: each for each in found}
 
 
-async def test_the_same_events_again_change_nothing(tmp_path: Path) -> None:
-    async with served(tmp_path) as service:
+async def test_the_same_events_again_change_nothing(tmp_path: Path, database_url: UrlOf) -> None:
+    async with served(tmp_path, database_url_reporting=database_url("reporting")) as service:
         january = Streams().january_2012()
         await service.send(*january)
         once, at = await standing(service), await version(service)
@@ -76,14 +77,16 @@ async def test_after_a_restart_it_carries_on_where_it_stood(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("arrival", ["in order", "reversed", "all at once, reversed"])
-async def test_the_latest_as_at_date_stands_and_on_one_date_the_last_recorded(tmp_path: Path, arrival: str) -> None:
+async def test_the_latest_as_at_date_stands_and_on_one_date_the_last_recorded(
+    tmp_path: Path, database_url: UrlOf, arrival: str
+) -> None:
     streams = Streams()
     stated = [
         streams.posting("ict", line("2011/12", "£1m"), as_at=DAYS[1]),
         streams.posting("ict", line("2011/12", "£2m"), as_at=DAYS[1]),
         streams.posting("ict", line("2011/12", "£3m"), as_at=DAYS[0]),
     ]
-    async with served(tmp_path) as service:
+    async with served(tmp_path, database_url_reporting=database_url("reporting")) as service:
         arriving = stated if arrival == "in order" else stated[::-1]
         for batch in [arriving] if arrival.startswith("all") else [[each] for each in arriving]:
             await service.send(*batch)
@@ -91,9 +94,9 @@ async def test_the_latest_as_at_date_stands_and_on_one_date_the_last_recorded(tm
         assert (stands.figure.amount_pence, stands.entry.submission_id) == (200_000_000, "return-2")
 
 
-async def test_a_figure_says_by_whom_when_and_why_it_was_stated(tmp_path: Path) -> None:
+async def test_a_figure_says_by_whom_when_and_why_it_was_stated(tmp_path: Path, database_url: UrlOf) -> None:
     streams = Streams()
-    async with served(tmp_path) as service:
+    async with served(tmp_path, database_url_reporting=database_url("reporting")) as service:
         await service.send(
             streams.posting(
                 "ict",
@@ -109,9 +112,9 @@ async def test_a_figure_says_by_whom_when_and_why_it_was_stated(tmp_path: Path) 
         assert first.entry.recorded_at == RECORDED_FROM + timedelta(minutes=1)
 
 
-async def test_the_last_update_is_the_narrative_by_both_clocks(tmp_path: Path) -> None:
+async def test_the_last_update_is_the_narrative_by_both_clocks(tmp_path: Path, database_url: UrlOf) -> None:
     streams = Streams()
-    async with served(tmp_path) as service:
+    async with served(tmp_path, database_url_reporting=database_url("reporting")) as service:
         await service.send(
             streams.posting("ict", as_at=DAYS[0], update="First."),
             streams.posting("ict", as_at=DAYS[2], update="Third."),
@@ -130,9 +133,11 @@ async def test_the_last_update_is_the_narrative_by_both_clocks(tmp_path: Path) -
         assert await told(known_at=RECORDED_FROM) == []
 
 
-async def test_the_same_event_with_other_content_is_set_aside_as_a_conflict(tmp_path: Path) -> None:
+async def test_the_same_event_with_other_content_is_set_aside_as_a_conflict(
+    tmp_path: Path, database_url: UrlOf
+) -> None:
     streams = Streams()
-    async with served(tmp_path) as service:
+    async with served(tmp_path, database_url_reporting=database_url("reporting")) as service:
         first = streams.posting("ict", line("2011/12", "£1m"))
         await service.send(first)
         await service.send(first.model_copy(update={"reason": "Another."}))
