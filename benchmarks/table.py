@@ -155,20 +155,28 @@ def _serving(serve: Callable[..., None], what: Any) -> Iterator[_Address]:
 
 
 def _serve_ours(listening: socket.socket, folder: str) -> None:
-    partnership = Partnership.parse(PARTNERSHIP_FILE.read_text(encoding="utf-8"))
-    settings = Settings(data_directory=Path(folder), requests_per_minute=10**9)
+    reporting, access, settings = _reporting(Path(folder))
+    app = create_app(title="Reporting", access=access, settings=settings)
+    reporting.install(app)
+    _serve(listening, app)
+
+
+def _reporting(folder: Path) -> tuple[Reporting, Access, Settings]:
+    settings = Settings(data_directory=folder, requests_per_minute=10**9)
     access = Access(Database(settings.url_of("access")), utc_now)
     reporting = Reporting(
         settings=settings,
-        partnership=partnership,
+        partnership=_partnership(),
         database=Database(settings.url_of("reporting")),
         bus=EmbeddedBus(Database(settings.url_of("bus"))),
         clock=utc_now,
         access=access,
     )
-    app = create_app(title="Reporting", access=access, settings=settings)
-    reporting.install(app)
-    _serve(listening, app)
+    return reporting, access, settings
+
+
+def _partnership() -> Partnership:
+    return Partnership.parse(PARTNERSHIP_FILE.read_text(encoding="utf-8"))
 
 
 def _serve_bare(listening: socket.socket, answer: bytes) -> None:
@@ -210,9 +218,9 @@ async def _as_history_grows(few: Path, many: Path) -> Sequence[Result]:
 
 @asynccontextmanager
 async def _reading(folder: Path) -> AsyncIterator[Answers]:
-    database = Database(Settings(data_directory=folder).url_of("reporting"))
-    yield Answers(Partnership.parse(PARTNERSHIP_FILE.read_text(encoding="utf-8")), database)
-    await database.close()
+    reporting, _, _ = _reporting(folder)
+    yield reporting.answers
+    await reporting.database.close()
 
 
 # A history
@@ -233,7 +241,7 @@ async def _prepare(folder: Path, entry_count: int) -> str:
 
 def _fill(file: Path, entry_count: int) -> None:
     """Every workstream, scope and year stated again and again, in returns of one line for each year."""
-    partnership = Partnership.parse(PARTNERSHIP_FILE.read_text(encoding="utf-8"))
+    partnership = _partnership()
     scopes = [PARTNERSHIP, *(council.scope for council in partnership.councils)]
     streams = [(workstream.code, scope) for workstream in partnership.workstreams for scope in scopes]
     versions = entry_count // (len(streams) * len(partnership.years))
