@@ -22,11 +22,11 @@ from tests.faults.load import Acknowledged, Sender
 KILLS = int(os.environ.get("SAVINGS_KILLS", "3"))
 SEED = int(os.environ.get("SAVINGS_SEED", "7"))
 
+LEDGERS = ("cumulative", "councils/E10000011", "councils/E10000016")
 SENDERS = (
-    ("lead-ict", "ict", "partnership"),
-    ("lead-waste", "waste", "partnership"),
-    ("finance-ESX", "ict", "E10000011"),
-    ("finance-KEN", "waste", "E10000016"),
+    *((f"lead-{workstream}", workstream, "partnership") for workstream in ("ict", "waste", "highways", "sen")),
+    *(("finance-ESX", workstream, "E10000011") for workstream in ("ict", "waste", "highways", "sen")),
+    *(("finance-KEN", workstream, "E10000016") for workstream in ("ict", "waste", "highways", "sen")),
 )
 
 
@@ -106,7 +106,7 @@ async def test_killed_at_random_under_load_it_loses_nothing_and_counts_nothing_t
 async def posted_submissions(http: httpx.AsyncClient, key: str) -> list[str]:
     """The submission of every entry of every ledger used here, page by page."""
     found: list[str] = []
-    for ledger in ("cumulative", "councils/E10000011", "councils/E10000016"):
+    for ledger in LEDGERS:
         url: str | None = f"/v1/ledgers/{ledger}/entries?limit=500"
         while url:
             page = (await http.get(url, headers={"Authorization": f"Bearer {key}"})).json()
