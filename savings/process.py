@@ -92,7 +92,7 @@ class Process:
             if part is not None:
                 async with part.database.read() as connection:
                     waiting += await part.outbox.waiting_count(connection)
-        for reader in (self.tracker, self.reporting):
+        for reader in (self.intake, self.tracker, self.reporting):
             if reader is not None:
                 waiting += await reader.consuming.lag_messages()
         return waiting == 0

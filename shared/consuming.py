@@ -64,15 +64,23 @@ class Consuming:
             yield consumer
 
     async def run(self) -> None:
-        """Consume until cancelled."""
-        async with self.subscribed() as consumer:
-            while True:
-                try:
-                    await self.run_once(consumer)
-                except (BusUnavailable, DatabaseUnavailable) as error:
-                    log.warning("consuming.outage", group=self._group, error=str(error))
-                    await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
-                    await self._rewind_when_possible(consumer)
+        """Consume until cancelled. A bus that is away is waited for, at the start as later."""
+        while True:
+            try:
+                async with self.subscribed() as consumer:
+                    await self._run_with(consumer)
+            except (BusUnavailable, DatabaseUnavailable) as error:
+                log.warning("consuming.cannot_subscribe", group=self._group, error=str(error))
+                await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
+
+    async def _run_with(self, consumer: Consumer) -> None:
+        while True:
+            try:
+                await self.run_once(consumer)
+            except (BusUnavailable, DatabaseUnavailable) as error:
+                log.warning("consuming.outage", group=self._group, error=str(error))
+                await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
+                await self._rewind_when_possible(consumer)
 
     async def run_once(self, consumer: Consumer, timeout_seconds: float = WAIT_SECONDS) -> int:
         """Handle the next batch; how many messages it had."""

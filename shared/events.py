@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from shared.figures import (
     Account,
@@ -30,9 +30,13 @@ from shared.principal import Role
 
 SUBMISSIONS_TOPIC: Final = "savings.submissions.v1"
 ENTRIES_TOPIC: Final = "savings.entries.v1"
+REJECTIONS_TOPIC: Final = "savings.rejections.v1"
 
 RETURN_ACCEPTED: Final = "uk.savings.return.accepted.v1"
 ENTRIES_POSTED: Final = "uk.savings.entries.posted.v1"
+#: What a finance system posts on its council's topic: the data is a return, as it is sent over HTTP.
+RETURN_POSTED: Final = "uk.savings.return.v1"
+RETURN_REJECTED: Final = "uk.savings.return.rejected.v1"
 
 INTAKE_SOURCE: Final = "/savings/intake"
 TRACKER_SOURCE: Final = "/savings/tracker"
@@ -154,3 +158,43 @@ class EntriesPosted(_AboutAReturn):
 
     kind: Literal["entries.posted"] = "entries.posted"
     entries: tuple[EntryPosted, ...]
+
+
+class FaultTold(_Contract):
+    """One thing wrong with what was posted: where, what was given, what is allowed, and how to mend it."""
+
+    pointer: str
+    code: str
+    detail: str
+    fix: str
+    given: JsonValue = None
+    allowed: JsonValue = None
+
+
+class ReturnRejected(_Contract):
+    """Intake refused what was posted on a council's topic. Type ``uk.savings.return.rejected.v1``.
+
+    ``original`` is what was posted: text, or base64 where ``original_encoding`` says so; its first part where it is
+    shorter than ``original_bytes``. ``errors_left_out`` are in the rejection over HTTP, and found no room here.
+    """
+
+    kind: Literal["return.rejected"] = "return.rejected"
+    rejection_id: str
+    partnership: str
+    council: str
+    topic: str
+    partition: int
+    offset: int
+    event_source: str | None = None
+    event_id: str | None = None
+    received_at: datetime
+    code: str
+    title: str
+    detail: str
+    fix: str | None = None
+    errors: tuple[FaultTold, ...] = ()
+    errors_left_out: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    original: str
+    original_encoding: Literal["utf-8", "base64"]
+    original_bytes: int

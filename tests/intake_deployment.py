@@ -42,6 +42,11 @@ def from_noon_on() -> Clock:
     return lambda: NOON + timedelta(milliseconds=next(looks))
 
 
+#: The relay's lease, and what is kept of the councils' topics.
+_CONSUMED = (tables.consumed.positions, tables.consumed.effects, tables.consumed.parked)
+_OTHERS = (tables.outbox.lease, tables.rejections, *_CONSUMED)
+
+
 @dataclass
 class IntakeDeployment:
     app: FastAPI
@@ -77,12 +82,12 @@ class IntakeDeployment:
         return {"Authorization": f"Bearer {self.keys[by.name]}"}
 
     async def kept(self) -> dict[str, int]:
-        """How many rows each table of intake has, those of the relay's lease apart."""
+        """How many rows each table has that returns over HTTP write to."""
         async with self.intake.database.read() as connection:
             return {
                 table.name: (await connection.execute(select(func.count()).select_from(table))).scalar_one()
                 for table in tables.metadata.sorted_tables
-                if table is not tables.outbox.lease
+                if table not in _OTHERS
             }
 
     async def published(self) -> Sequence[Event]:

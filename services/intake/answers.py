@@ -15,6 +15,7 @@ from services.intake.preview import Effect
 from services.intake.tables import Found
 from shared.clock import moment_text
 from shared.errors import Refused, SavingsError
+from shared.figures import PARTNERSHIP
 from shared.web import problem_of
 
 
@@ -85,6 +86,31 @@ def whole_of(found: Found) -> dict[str, Any]:
         "stated": json.loads(found.content),
         "answer": json.loads(found.answer),
     }
+
+
+def event_answer(returns: Sequence[Found], refused: Sequence[Found]) -> dict[str, Any]:
+    """Did you get it, was it counted? From the returns and the rejections of an event, as far as the asker sees them.
+
+    What was accepted is counted: the tracker posts all of it, and never says no.
+    """
+    if returns:
+        detail = "It was accepted, and is counted: the ledgers have it, or will within moments."
+    elif refused:
+        detail = "It came and was refused; nothing of it is counted. Mend it and send it again: the same id will do."
+    else:
+        detail = "It has not come, or not yet; or it is not yours to see. Send it again: sent twice it counts once."
+    return {
+        "received": bool(returns or refused),
+        "counted": bool(returns),
+        "detail": detail,
+        "entries": [_entries_of(one) for one in returns],
+        "rejections": [f"/v1/rejections/{one.id}" for one in refused],
+    }
+
+
+def _entries_of(found: Found) -> str:
+    ledger = "cumulative" if found.scope == PARTNERSHIP else f"councils/{found.scope}"
+    return f"/v1/ledgers/{ledger}/entries?workstream={found.workstream}"
 
 
 def _stated_by(found: Found) -> dict[str, Any]:

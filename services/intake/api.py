@@ -10,13 +10,14 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.intake.answers import batch_answer, dry_run_answer, summary_of, whole_of
+from services.intake.answers import batch_answer, dry_run_answer, event_answer, summary_of, whole_of
 from services.intake.batch import all_or_none, read_batch
 from services.intake.deciding import Accepted, Decision, NotTaken, Replayed
 from services.intake.form import read_return
 from services.intake.listing import ID_PATTERN, LIMIT, Listing, Page
 from services.intake.preview import Preview
 from services.intake.reading import read_json
+from services.intake.rejections import RejectionPage, Rejections
 from services.intake.schemas import (
     KEY_PATTERN,
     AnswerOut,
@@ -63,6 +64,11 @@ async def _listing(request: Request) -> Listing:
     return listing
 
 
+async def _rejections(request: Request) -> Rejections:
+    rejections: Rejections = request.app.state.intake.rejections
+    return rejections
+
+
 async def _preview(request: Request) -> Preview:
     preview: Preview = request.app.state.intake.preview
     return preview
@@ -70,6 +76,7 @@ async def _preview(request: Request) -> Preview:
 
 StatingOf = Annotated[Stating, Depends(_stating)]
 ListingOf = Annotated[Listing, Depends(_listing)]
+RejectionsOf = Annotated[Rejections, Depends(_rejections)]
 PreviewOf = Annotated[Preview, Depends(_preview)]
 KeyHeader = Annotated[
     str | None,
@@ -179,6 +186,7 @@ async def submissions(
     request: Request,
     caller: Caller,
     listing: ListingOf,
+    rejections: RejectionsOf,
     limit: Annotated[int, Query(ge=1, le=LIMIT)] = 50,
     before: Annotated[str | None, Query(pattern=ID_PATTERN, description="As in the 'next' of the page before.")] = None,
     workstream: str | None = None,
@@ -186,8 +194,12 @@ async def submissions(
     council: Annotated[str | None, Query(description="The GSS code of the council that stated it.")] = None,
     as_at_from: date | None = None,
     as_at_to: date | None = None,
+    event_id: Annotated[str | None, Query(description="The id of an event posted on a council's topic.")] = None,
 ) -> Response:
-    """Those that you may see: the partnership's, your council's share, or all of them."""
+    """Those that you may see: the partnership's, your council's share, or all of them.
+
+    With ``event_id`` it answers besides whether that event was received, and whether it is counted.
+    """
     page = Page(
         limit=limit,
         before=before,
@@ -196,13 +208,19 @@ async def submissions(
         council=council,
         as_at_from=as_at_from,
         as_at_to=as_at_to,
+        event_id=event_id,
     )
     found, there_are_more = await listing.page_of(page, caller)
+    event = None
+    if event_id is not None:
+        refused, _ = await rejections.page_of(RejectionPage(limit=LIMIT, is_open=False, event_id=event_id), caller)
+        event = event_answer(found, refused)
     following = request.url.include_query_params(before=found[-1].id) if there_are_more else None
     return JSONResponse(
         {
             "submissions": [summary_of(one) for one in found],
             "next": f"{following.path}?{following.query}" if following is not None else None,
+            "event": event,
         }
     )
 

@@ -34,6 +34,7 @@ class Page:
     council: str | None = None
     as_at_from: date | None = None
     as_at_to: date | None = None
+    event_id: str | None = None
 
 
 class Listing:
@@ -104,4 +105,6 @@ def _conditions(page: Page) -> list[ColumnElement[bool]]:
         conditions.append(returns.c.as_at >= page.as_at_from)
     if page.as_at_to is not None:
         conditions.append(returns.c.as_at <= page.as_at_to)
+    if page.event_id is not None:
+        conditions.append(returns.c.event_id == page.event_id)
     return conditions

@@ -14,13 +14,16 @@ import httpx
 from fastapi import FastAPI
 
 from migrations import is_current
-from services.intake import store
+from services.intake import rejections_api, store
 from services.intake.api import router
+from services.intake.inbox import GROUP, Inbox
 from services.intake.listing import Listing
 from services.intake.preview import Preview
+from services.intake.rejections import Rejections
 from services.intake.stating import Stating
 from shared.bus.port import Bus
 from shared.clock import Clock
+from shared.consuming import Consuming
 from shared.database import Database
 from shared.outbox import Outbox, Relay
 from shared.partnership import Partnership
@@ -29,6 +32,8 @@ from shared.web import Check
 
 #: More than this in the outbox means that the bus is away, or that the relay does not keep up.
 WAITING_LIMIT: Final = 10_000
+#: With more messages than these waiting on the councils' topics, they are not answered in good time.
+LAG_LIMIT: Final = 1_000
 
 
 class Intake:
@@ -51,26 +56,49 @@ class Intake:
         self.relay = Relay(self.outbox, database, bus, clock)
         self.stating = Stating(partnership, database, self.relay, clock)
         self.listing = Listing(database, partnership)
+        self.rejections = Rejections(database, partnership)
         self.preview = Preview(tracker)
+        self.inbox = Inbox(partnership, self.stating, clock)
+        self.consumed = store.consumed
+        self.consuming = Consuming(
+            bus=bus,
+            database=database,
+            consumed=store.consumed,
+            topics=self.inbox.topics,
+            group=GROUP,
+            handle=self.inbox.handle,
+            after_commit=self.relay.nudge,
+            clock=clock,
+        )
         self._bus = bus
 
     def install(self, app: FastAPI) -> None:
         app.include_router(router)
+        app.include_router(rejections_api.router)
         app.state.intake = self
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Relay while the block lasts. Should the relay fail, the block ends with its failure."""
+        """Relay and read the councils' topics while the block lasts. Should either fail, the block ends with it."""
         async with asyncio.TaskGroup() as group:
-            relaying = group.create_task(self.relay.run(), name="intake relay")
+            tasks = [
+                group.create_task(self.relay.run(), name="intake relay"),
+                group.create_task(self.consuming.run(), name="council topics"),
+            ]
             try:
                 yield
             finally:
-                relaying.cancel()
+                for task in tasks:
+                    task.cancel()
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        return {"migrations": self._migrations_are_current, "outbox": self._outbox_keeps_up, "bus": self._bus_is_ready}
+        return {
+            "migrations": self._migrations_are_current,
+            "outbox": self._outbox_keeps_up,
+            "inbox": self._inbox_keeps_up,
+            "bus": self._bus_is_ready,
+        }
 
     async def _migrations_are_current(self) -> tuple[bool, str]:
         current = await is_current("intake", self.database)
@@ -81,6 +109,12 @@ class Intake:
             waiting = await self.outbox.waiting_count(connection)
             parked = await self.outbox.parked_count(connection)
         return waiting <= WAITING_LIMIT, f"{waiting} waiting, {parked} parked"
+
+    async def _inbox_keeps_up(self) -> tuple[bool, str]:
+        lag = await self.consuming.lag_messages()
+        async with self.database.read() as connection:
+            parked = await self.consumed.parked_count(connection)
+        return lag <= LAG_LIMIT, f"{lag} messages on the councils' topics wait to be read, {parked} parked"
 
     async def _bus_is_ready(self) -> tuple[bool, str]:
         ready = await self._bus.ready()

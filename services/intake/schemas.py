@@ -121,11 +121,11 @@ Pounds = Annotated[int, PlainSerializer(pounds, return_type=str)]
 Moment = Annotated[datetime, PlainSerializer(moment_text, return_type=str)]
 
 
-class _Answer(BaseModel):
+class AnswerModel(BaseModel):
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
-class StatedByOut(_Answer):
+class StatedByOut(AnswerModel):
     """Who stated the return: the name of the credential, its role, its council."""
 
     name: str
@@ -137,7 +137,7 @@ class StatedByOut(_Answer):
         return cls(name=principal.name, role=principal.role, council=principal.council)
 
 
-class AccountOut(_Answer):
+class AccountOut(AnswerModel):
     """The account that a line is about. ``initiative`` is null for the workstream as a whole."""
 
     scope: str
@@ -163,7 +163,7 @@ class AccountOut(_Answer):
         )
 
 
-class FigureOut(_Answer):
+class FigureOut(AnswerModel):
     """What was stated of an account; the amount, in pounds, is there exactly when the status is ``quantified``."""
 
     status: Status
@@ -174,7 +174,7 @@ class FigureOut(_Answer):
         return cls(status=figure.status, amount=figure.amount_pence)
 
 
-class LineOut(_Answer):
+class LineOut(AnswerModel):
     """What a line did: the figure it stated, the one that stood there as at the same date, and the movement.
 
     ``stands`` is false where a figure as at a later date has been stated before: then the line is kept in the history
@@ -190,7 +190,7 @@ class LineOut(_Answer):
     stands: bool
 
 
-class AnswerOut(_Answer):
+class AnswerOut(AnswerModel):
     """The answer to a return that was accepted."""
 
     id: str
@@ -203,7 +203,7 @@ class AnswerOut(_Answer):
     lines: list[LineOut]
 
 
-class DryRunOut(_Answer):
+class DryRunOut(AnswerModel):
     """What would come of a return. Nothing of it was kept."""
 
     kept: Literal[False] = False
@@ -218,7 +218,7 @@ class DryRunOut(_Answer):
     )
 
 
-class ItemOut(_Answer):
+class ItemOut(AnswerModel):
     """What came of one return of a batch: the status and body it would have had alone."""
 
     item: int = Field(description="the place of the return in the batch, from 0")
@@ -227,14 +227,14 @@ class ItemOut(_Answer):
     body: AnswerOut | DryRunOut | ProblemOut
 
 
-class BatchOut(_Answer):
+class BatchOut(AnswerModel):
     accepted: int
     replayed: int
     refused: int
     results: list[ItemOut]
 
 
-class SubmissionSummaryOut(_Answer):
+class SubmissionSummaryOut(AnswerModel):
     """A return in a list."""
 
     id: str
@@ -248,14 +248,28 @@ class SubmissionSummaryOut(_Answer):
     reason: str | None
 
 
-class SubmissionsOut(_Answer):
-    """Returns, the newest first. ``next`` is the address of those before, null at the end."""
+class EventAnswerOut(AnswerModel):
+    """What came of the event that was asked about: whether intake got it, and whether what it stated is counted."""
+
+    received: bool
+    counted: bool
+    detail: str
+    entries: list[str] = Field(description="where the ledgers have what it stated")
+    rejections: list[str] = Field(description="where it is told why it was refused, the newest first")
+
+
+class SubmissionsOut(AnswerModel):
+    """Returns, the newest first. ``next`` is the address of those before, null at the end.
+
+    ``event`` is there where an event was asked about, else null.
+    """
 
     submissions: list[SubmissionSummaryOut]
     next: str | None
+    event: EventAnswerOut | None
 
 
-class SubmissionOut(_Answer):
+class SubmissionOut(AnswerModel):
     """A return as it was stated, its place in its stream, and the answer that was given."""
 
     id: str

@@ -17,6 +17,7 @@ from services.intake.deciding import Accepted, Deciding, Decision, Head, NotTake
 from services.intake.form import Reading
 from services.intake.handing_on import message_of
 from services.intake.knowing import known_of, streams_of
+from services.intake.store import Origin
 from services.intake.vocabulary import Vocabulary
 from shared.clock import Clock, local_day
 from shared.database import Database
@@ -59,22 +60,20 @@ class Stating:
 
         With ``atomic``, none is kept unless all may stand.
         """
-        may_be_kept = [reading for reading in readings if self._may_be_kept(reading, by)]
+        may_be_kept = [reading for reading in readings if self.may_be_kept(reading, by)]
         if not may_be_kept:
             return await self.consider(readings, by)
 
         async def work(connection: AsyncConnection) -> list[Decision]:
             streams = streams_of(may_be_kept)
             heads = await store.lock_heads(connection, streams)
-            decisions = await self._decide(connection, readings, by, heads)
+            decisions = await self.decide(connection, readings, by, heads)
             accepted = [decision for decision in decisions if isinstance(decision, Accepted)]
             if not accepted or (atomic and any(isinstance(decision, NotTaken) for decision in decisions)):
                 raise _NothingToKeep(decisions)
-            await store.keep(connection, accepted, by, request_id, streams)
-            messages = await _beside_others(
-                lambda: [message_of(one, by, self._partnership, request_id) for one in accepted], len(accepted)
-            )
-            await store.outbox.put(connection, messages)
+            await self.keep(connection, accepted, by, lambda _: Origin(request_id))
+            if set(streams) - {one.return_.stream for one in accepted}:
+                await store.forget_empty_heads(connection)
             return decisions
 
         try:
@@ -88,16 +87,32 @@ class Stating:
         """Decide returns in order as :meth:`state` would; nothing is locked and nothing kept."""
         async with self._database.read() as connection:
             heads = await store.read_heads(connection, streams_of(readings))
-            return await self._decide(connection, readings, by, heads)
+            return await self.decide(connection, readings, by, heads)
 
-    async def _decide(
+    async def decide(
         self, connection: AsyncConnection, readings: Sequence[Reading], by: Principal, heads: Mapping[Stream, Head]
     ) -> list[Decision]:
+        """Decide returns in order, given where their streams stand; to keep any, their streams must be locked."""
         known = await known_of(connection, readings, by, heads)
         deciding = Deciding(by, known, self._partnership, self._clock(), self._new_id)
         return await _beside_others(lambda: deciding.decide(readings), len(readings))
 
-    def _may_be_kept(self, reading: Reading, by: Principal) -> bool:
+    async def keep(
+        self,
+        connection: AsyncConnection,
+        accepted: Sequence[Accepted],
+        by: Principal,
+        origin_of: Callable[[Accepted], Origin],
+    ) -> None:
+        """Write what was accepted, with its events, in the transaction in which it was decided."""
+        await store.keep(connection, accepted, by, origin_of)
+        messages = await _beside_others(
+            lambda: [message_of(one, by, self._partnership, origin_of(one).request_id) for one in accepted],
+            len(accepted),
+        )
+        await store.outbox.put(connection, messages)
+
+    def may_be_kept(self, reading: Reading, by: Principal) -> bool:
         """Whether it is worth a lock: what is of the wrong form, or not the caller's to state, is not."""
         return (
             reading.is_fine and reading.return_ is not None and by.may_state(reading.return_.stream, self._partnership)

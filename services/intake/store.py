@@ -6,7 +6,8 @@ with the history: every look-up is by key.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Column, Table, bindparam, select
@@ -15,12 +16,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.deciding import Accepted, Head, Kept, content_hash
 from services.intake.stated_figures import AccountKey
-from services.intake.tables import Found, accounts, figures, heads, metadata, outbox, returns
+from services.intake.tables import Found, accounts, consumed, figures, heads, metadata, outbox, returns
 from shared.database import ForEach, for_driver, insert
 from shared.figures import Account, Scope, Stream, WorkstreamCode
 from shared.principal import Principal
 
-__all__ = ["keep", "kept_under", "last_of", "lock_heads", "metadata", "outbox", "read_heads"]
+__all__ = [
+    "Origin",
+    "consumed",
+    "forget_empty_heads",
+    "keep",
+    "kept_under",
+    "last_of",
+    "lock_heads",
+    "metadata",
+    "outbox",
+    "read_heads",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a return came in: the id that its request or event carries, and the name of the event if it was one."""
+
+    request_id: str
+    event_source: str | None = None
+    event_id: str | None = None
 
 
 async def lock_heads(connection: AsyncConnection, streams: Collection[Stream]) -> dict[Stream, Head]:
@@ -71,8 +92,7 @@ async def keep(
     connection: AsyncConnection,
     accepted: Sequence[Accepted],
     by: Principal,
-    request_id: str,
-    locked: Collection[Stream],
+    origin_of: Callable[[Accepted], Origin],
 ) -> None:
     """Write what was accepted, in the transaction in which the streams were locked. Its events are the caller's."""
     day, moment = for_driver(returns.c.as_at, connection), for_driver(returns.c.recorded_at, connection)
@@ -82,7 +102,7 @@ async def keep(
     head_rows: dict[Stream, tuple[Any, ...]] = {}
     for one in accepted:
         stream, as_at, recorded_at = one.return_.stream, day(one.return_.as_at), moment(one.recorded_at)
-        return_rows.append(_return_row(one, by, request_id, as_at, recorded_at))
+        return_rows.append(_return_row(one, by, origin_of(one), as_at, recorded_at))
         head_rows[stream] = (one.version, recorded_at, content_hash(one.content), stream.workstream, stream.scope)
         for line in one.return_.lines:
             figure_rows.append((line.key, as_at, one.version, line.figure.status, line.figure.amount_pence))
@@ -92,9 +112,11 @@ async def keep(
     await _append_accounts.run(connection, account_rows)
     await _append_figures.run(connection, figure_rows)
     await _move_heads.run(connection, [head_rows[stream] for stream in sorted(head_rows)])
-    if locked - head_rows.keys():
-        # A head made for a return that was then refused is taken away again: nothing of it is kept.
-        await connection.execute(heads.delete().where(heads.c.version == 0))
+
+
+async def forget_empty_heads(connection: AsyncConnection) -> None:
+    """Take away the heads that were made for returns that were then refused: nothing of them is kept."""
+    await connection.execute(heads.delete().where(heads.c.version == 0))
 
 
 def _heads_of(found: Sequence[Found]) -> dict[Stream, Head]:
@@ -112,12 +134,13 @@ def _kept(found: Found) -> Kept:
     return Kept(found.id, found.stated_by, found.content, found.answer)
 
 
-def _return_row(one: Accepted, by: Principal, request_id: str, as_at: Any, recorded_at: Any) -> tuple[Any, ...]:
+def _return_row(one: Accepted, by: Principal, origin: Origin, as_at: Any, recorded_at: Any) -> tuple[Any, ...]:
     """In the order of the table's columns, as the other rows are."""
     return_, source = one.return_, one.return_.source
     place = (one.id, return_.stream.workstream, return_.stream.scope, one.version, as_at, recorded_at)
-    origin = (by.name, by.role, by.council, source.system, source.reference, source.file, return_.reason)
-    return (*place, *origin, one.content, one.key, request_id, one.answer)
+    said = (by.name, by.role, by.council, source.system, source.reference, source.file, return_.reason)
+    event = (origin.event_source, origin.event_id)
+    return (*place, *said, one.content, one.key, origin.request_id, one.answer, *event)
 
 
 def _account_row(key: AccountKey, account: Account) -> tuple[Any, ...]:

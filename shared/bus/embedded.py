@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, func, select
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, bindparam, exists, func, select
 
 from shared.bus.port import BusUnavailable, Message, MessageRefused, Received, StartAt, TopicPartition
 from shared.clock import Clock, utc_now
@@ -33,6 +33,16 @@ _log = Table(
     Column("headers", String, nullable=False),
     Column("value", LargeBinary, nullable=False),
     Column("appended_at", Moment, nullable=False),
+)
+
+#: Of many partitions few have anything new: asked in one statement, and only those are read.
+_ASKED: Final = func.json_each(bindparam("asked", type_=String)).table_valued("value", name="asked").c.value
+_WAITING: Final = select(func.json_extract(_ASKED, "$[0]"), func.json_extract(_ASKED, "$[1]")).where(
+    exists().where(
+        _log.c.topic == func.json_extract(_ASKED, "$[0]"),
+        _log.c.partition == func.json_extract(_ASKED, "$[1]"),
+        _log.c.offset >= func.json_extract(_ASKED, "$[2]"),
+    )
 )
 
 
@@ -148,7 +158,11 @@ class EmbeddedConsumer:
         batch: list[Received] = []
         try:
             async with self._database.read() as connection:
+                asked = json.dumps([[at.topic, at.partition, self._next[at]] for at in self._partitions])
+                waiting = {(topic, at) for topic, at in await connection.execute(_WAITING, {"asked": asked})}
                 for at in self._partitions:
+                    if (at.topic, at.partition) not in waiting:
+                        continue
                     query = (
                         select(_log.c.offset, _log.c.key, _log.c.value, _log.c.headers)
                         .where(

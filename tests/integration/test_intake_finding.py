@@ -154,4 +154,4 @@ async def test_the_pages_of_a_list_are_all_of_it_whatever_comes_meanwhile(intake
 
 
 async def test_a_list_of_nothing_is_empty(intake: IntakeDeployment) -> None:
-    assert (await intake.get("/v1/submissions", OFFICE)).json() == {"submissions": [], "next": None}
+    assert (await intake.get("/v1/submissions", OFFICE)).json() == {"submissions": [], "next": None, "event": None}

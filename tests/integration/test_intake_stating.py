@@ -184,7 +184,9 @@ async def test_what_is_published_keeps_the_order_of_a_stream(intake: IntakeDeplo
 async def test_it_says_when_it_is_ready_and_stops_when_asked(intake: IntakeDeployment) -> None:
     await intake.post(a_return(), FINANCE_ESX)
     assert {name: await check() for name, check in intake.intake.checks.items()} == {
+        "migrations": (True, "newest revision"),
         "outbox": (True, "1 waiting, 0 parked"),
+        "inbox": (True, "0 messages on the councils' topics wait to be read, 0 parked"),
         "bus": (True, "answers"),
     }
     async with intake.intake.running(), asyncio.timeout(10):

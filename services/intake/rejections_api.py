@@ -1,0 +1,142 @@
+"""What was refused of the councils' topics, over HTTP: a council's own, until it has been put right."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from services.intake.listing import ID_PATTERN, LIMIT
+from services.intake.rejecting import original_of
+from services.intake.rejections import RejectionPage, Rejections
+from services.intake.schemas import AnswerModel, Moment
+from services.intake.tables import Found
+from shared.clock import moment_text
+from shared.errors import Forbidden, NotFound, Refused, TooMany, Unauthenticated
+from shared.web import EVERYONE, Caller, ProblemOut, permits, problem_responses
+
+#: So many errors of one rejection stand in a list; one asked for by its id has them all.
+ERRORS_LISTED: Final = 100
+
+router = APIRouter(prefix="/v1/rejections", tags=["rejections"])
+
+
+class EventNameOut(AnswerModel):
+    """The source and id of the event."""
+
+    source: str
+    id: str
+
+
+class RejectionOut(AnswerModel):
+    """A message of a council's topic that was refused, and why.
+
+    ``put_right_by`` is the return that put it right; null while it is open.
+    """
+
+    id: str
+    council: str
+    topic: str
+    partition: int
+    offset: int
+    event: EventNameOut | None
+    workstream: str | None
+    scope: str | None
+    received_at: Moment
+    problem: ProblemOut
+    original_bytes: int
+    put_right_by: str | None
+
+
+class WholeRejectionOut(RejectionOut):
+    """A rejection with all of its errors and what was posted, as text or, where it is no text, in base64."""
+
+    original: str
+    original_encoding: Literal["utf-8", "base64"]
+
+
+class RejectionsOut(AnswerModel):
+    """Rejections, the newest first. ``next`` is the address of those before, null at the end."""
+
+    rejections: list[RejectionOut]
+    next: str | None
+
+
+# A plain function would be run in a thread of its own.
+async def _rejections(request: Request) -> Rejections:
+    rejections: Rejections = request.app.state.intake.rejections
+    return rejections
+
+
+RejectionsOf = Annotated[Rejections, Depends(_rejections)]
+
+
+@router.get(
+    "",
+    response_model=RejectionsOut,
+    responses=problem_responses(Unauthenticated, Forbidden, Refused, TooMany),
+    summary="What was refused of the councils' topics, the newest first",
+)
+@permits(*EVERYONE)
+async def rejections(
+    request: Request,
+    caller: Caller,
+    finding: RejectionsOf,
+    limit: Annotated[int, Query(ge=1, le=LIMIT)] = 50,
+    before: Annotated[str | None, Query(pattern=ID_PATTERN, description="As in the 'next' of the page before.")] = None,
+    council: Annotated[str | None, Query(description="The GSS code of the council.")] = None,
+    event_id: Annotated[str | None, Query(description="Those of the event of that id.")] = None,
+    is_open: Annotated[bool, Query(alias="open", description="Only what has not been put right yet.")] = True,
+) -> Response:
+    """Your council's; the programme office and auditors see all.
+
+    A rejection is put right when its council states a later return about the same workstream and scope, over HTTP or on
+    its topic, or when the same event comes again and is accepted.
+    """
+    page = RejectionPage(limit=limit, is_open=is_open, before=before, council=council, event_id=event_id)
+    found, there_are_more = await finding.page_of(page, caller)
+    following = request.url.include_query_params(before=found[-1].id) if there_are_more else None
+    return JSONResponse(
+        {
+            "rejections": [_summary_of(one) for one in found],
+            "next": f"{following.path}?{following.query}" if following is not None else None,
+        }
+    )
+
+
+@router.get(
+    "/{rejection_id}",
+    response_model=WholeRejectionOut,
+    responses=problem_responses(Unauthenticated, Forbidden, NotFound, TooMany),
+    summary="A rejection with all of its errors and what was posted",
+)
+@permits(*EVERYONE)
+async def rejection(rejection_id: str, caller: Caller, finding: RejectionsOf) -> Response:
+    """What was posted is there whole, unless it was larger than a council's topic takes."""
+    found = await finding.find(rejection_id, caller)
+    original, encoding = original_of(found.original)
+    problem = json.loads(found.problem)
+    whole = {**_summary_of(found), "problem": problem, "original": original, "original_encoding": encoding}
+    return JSONResponse(whole)
+
+
+def _summary_of(found: Found) -> dict[str, Any]:
+    problem = json.loads(found.problem)
+    if "errors" in problem:
+        problem["errors"] = problem["errors"][:ERRORS_LISTED]
+    return {
+        "id": found.id,
+        "council": found.council,
+        "topic": found.topic,
+        "partition": found.partition,
+        "offset": found.offset,
+        "event": None if found.event_id is None else {"source": found.event_source, "id": found.event_id},
+        "workstream": found.workstream,
+        "scope": found.scope,
+        "received_at": moment_text(found.received_at),
+        "problem": problem,
+        "original_bytes": found.original_bytes,
+        "put_right_by": found.put_right_by,
+    }
