@@ -184,7 +184,7 @@ async def _make_accounts(
             "flow": account.flow,
             **_what_stands(standing[key], _as_it_is),
         }
-        for key, account in sorted(new.items())
+        for key, account in new.items()
     ]
     made = await connection.execute(accounts.insert().returning(accounts.c.key, accounts.c.id), rows)
     return {key: int(account_id) for key, account_id in made}
