@@ -32,7 +32,7 @@ class Filters:
         """The figures that count, in the order given."""
         return {
             account: figure
-            for account, figure in of_basis(figures, self.basis).items()
+            for account, figure in figures.items()
             if counts_as(account.flow, self.flow)
             and self.benefit in (None, account.benefit)
             and self.recurrence in (None, account.recurrence)
@@ -70,8 +70,11 @@ class Year:
 
     @property
     def is_over_claimed(self) -> bool:
-        """Whether the councils' shares are above the partnership figure, of the year or of the years up to it."""
-        return self.unapportioned.in_year_pence < 0 or self.unapportioned.cumulative_pence < 0
+        """Whether the councils' shares of the years up to this one are above the partnership's figure.
+
+        A share may come in an earlier or later year than the partnership stated it: that alone over-claims nothing.
+        """
+        return self.unapportioned.cumulative_pence < 0
 
 
 @dataclass(frozen=True, slots=True)
