@@ -32,7 +32,7 @@ class Filters:
         """The figures that count, in the order given."""
         return {
             account: figure
-            for account, figure in figures.items()
+            for account, figure in of_basis(figures, self.basis).items()
             if counts_as(account.flow, self.flow)
             and self.benefit in (None, account.benefit)
             and self.recurrence in (None, account.recurrence)
