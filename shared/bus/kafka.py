@@ -7,6 +7,7 @@ says, never where the group has committed; group commits only inform the lag mon
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -26,6 +27,8 @@ from shared.bus.port import BusUnavailable, Message, MessageRefused, Received, S
 MESSAGE_BYTES_LIMIT: Final = 1_500_000
 _REQUEST_TIMEOUT_MS: Final = 15_000
 _LINGER_MS: Final = 2
+#: A topic that is made while a consumer runs is found within this time.
+_NEW_TOPICS_AFTER_MS: Final = 60_000
 
 log = structlog.get_logger(__name__)
 
@@ -90,11 +93,16 @@ class KafkaBus:
             client_id=self._client_id,
             enable_auto_commit=False,
             auto_offset_reset="none",
+            metadata_max_age_ms=_NEW_TOPICS_AFTER_MS,
             max_partition_fetch_bytes=2 * MESSAGE_BYTES_LIMIT,
             **self._cluster.options(),
         )
         ours = KafkaConsumer(consumer, start_at)
-        consumer.subscribe(list(topics), listener=ours)
+        if len(topics) == 1:
+            consumer.subscribe(list(topics), listener=ours)
+        else:
+            # By name, one topic that is not there yet would hold up all the others. By pattern it joins them later.
+            consumer.subscribe(pattern=f"^({'|'.join(map(re.escape, topics))})$", listener=ours)
         await _start(consumer)
         try:
             yield ours
@@ -243,3 +251,6 @@ async def _start(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     except KafkaError as error:
         await client.stop()
         raise BusUnavailable(f"Kafka cannot be reached: {error!r}") from error
+    except asyncio.CancelledError:
+        await client.stop()
+        raise

@@ -6,9 +6,12 @@ import asyncio
 import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +28,7 @@ from shared.events import REJECTIONS_TOPIC, ReturnRejected
 pytestmark = pytest.mark.long
 
 EAST_SUSSEX, KENT = "E10000011", "E10000016"
+EXAMPLE = Path("docs/integrate/kafka.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
 TIMED_RETURNS = 20
 DEADLINE_SECONDS = 30
 TABLE = f"/v1/tracker.csv?council={EAST_SUSSEX}&basis=forecast"
@@ -145,6 +149,27 @@ async def test_what_may_not_stand_ends_in_rejections_and_the_good_ones_behind_it
     assert (refused["received"], refused["counted"]) == (True, False)
     assert [one["original_bytes"] for one in found if one["problem"]["type"] == "too-large"] == [1_000_001]
     assert {told.rejection_id for told in await published(stack, len(bad))} == {one["id"] for one in found}
+
+
+async def test_the_example_for_a_finance_system_works_as_it_is_printed(stack: Stack, http: httpx.AsyncClient) -> None:
+    event_id = f"example-{uuid4().hex}"
+    command = f"set -a; . {stack.env_file}; exec {sys.executable} -"
+    ran = await asyncio.to_thread(
+        subprocess.run,
+        ["sh", "-c", command],
+        input=EXAMPLE.encode(),
+        env={"PATH": os.environ["PATH"], "EVENT_ID": event_id},
+        capture_output=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr.decode()
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not (answer := (await http.get("/v1/submissions", params={"event_id": event_id})).json())["event"][
+            "counted"
+        ]:
+            assert not answer["event"]["rejections"], answer
+            await asyncio.sleep(0.05)
 
 
 async def published(stack: Stack, count: int) -> list[ReturnRejected]:
