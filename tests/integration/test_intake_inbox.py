@@ -436,3 +436,14 @@ async def test_a_bus_that_is_away_at_the_start_is_waited_for(
         while not await stated(intake):  # noqa: ASYNC110 - the reader calls nobody back
             await asyncio.sleep(0.05)
     assert tries == 2
+
+
+async def test_what_the_rules_refuse_leaves_nothing_but_its_rejection(intake: IntakeDeployment, post: Any) -> None:
+    negative = a_line(amount="-1.00")
+    await post(binary(a_return(negative)), binary(a_return(scope=KENT, workstream="waste"), "k", "KEN"))
+    [one] = await refused(intake)
+    assert [fault["code"] for fault in one["problem"]["errors"]] == ["negative-without-reason"]
+    assert [found["scope"] for found in await stated(intake)] == [KENT]
+    # A head of the refused return's stream would say that it has returns; Kent's own must be there.
+    kept = await intake.kept()
+    assert {name: kept[name] for name in ("returns", "figures", "heads")} == {"returns": 1, "figures": 1, "heads": 1}
