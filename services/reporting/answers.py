@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.reporting import rounds_store, store
 from services.reporting.edition import Edition
 from services.reporting.editions import Editions
+from services.reporting.exports.imprint import Imprint
 from services.reporting.figures_read import read_figures
 from services.reporting.forms import JSON, Form, as_attachment, file_name
 from services.reporting.making_rounds import Rounds
@@ -30,6 +31,8 @@ from shared.partnership import Partnership
 from shared.web import conditional_headers, etag_of, not_modified
 
 SHELF_BYTES: Final = 32_000_000
+#: So many files are drawn at a time; a third waits, and everybody else is answered meanwhile.
+DRAWN_AT_ONCE: Final = 2
 
 
 class Answers:
@@ -43,6 +46,7 @@ class Answers:
         self._shelf = Shelf(SHELF_BYTES)
         self._fingerprint = fingerprint_of(partnership)
         self._rounds: Sequence[Round] = ()
+        self._drawing = asyncio.Semaphore(DRAWN_AT_ONCE)
         self.editions = Editions(partnership, database, clock, self._fingerprint)
         self.rounds = Rounds(partnership, database, clock)
 
@@ -59,7 +63,8 @@ class Answers:
             # The version is read again, with the figures: the tag must be that of the very state they are in.
             version, table = await self.table(question)
             round_ = table.coverage.round.round if table.coverage.round else None
-            tag, content = self._tag(version, round_, question, form), form.write(table, version.number)
+            tag = self._tag(version, round_, question, form)
+            content = await self._written(form, table, version.number, draft_imprint(table))
             self._shelf.put(tag, content)
         headers = {**form.headers, **conditional_headers(tag)}
         if form.suffix is not None:
@@ -88,12 +93,19 @@ class Answers:
             if form is JSON and question.selection == Selection():
                 content = await self.editions.frozen_table(edition, question.home)
             else:
-                content = form.write(await self.editions.table(edition, question), edition.ledger_version)
+                table = await self.editions.table(edition, question)
+                content = await self._written(form, table, edition.ledger_version, edition.imprint)
             self._shelf.put(tag, content)
         if form.suffix is not None:
             name = file_name(self.partnership, question, form.suffix, edition.title)
             headers["Content-Disposition"] = as_attachment(name)
         return Response(content, media_type=form.media_type, headers=headers)
+
+    async def _written(self, form: Form, table: Table, version: int, imprint: Imprint) -> bytes:
+        if not form.is_drawn_aside:
+            return form.write(table, version, imprint)
+        async with self._drawing:
+            return await asyncio.to_thread(form.write, table, version, imprint)
 
     async def table(self, question: Question) -> tuple[LedgerVersion, Table]:
         """The table that answers a question, and the version of the ledger it was built from, of one moment."""
@@ -185,6 +197,12 @@ class Shelf:
             self.held_bytes -= len(let_go)
 
 
+def draft_imprint(table: Table) -> Imprint:
+    """What a file made from the draft says of itself."""
+    as_at = table.question.as_at or table.coverage.latest_as_at
+    return Imprint("Draft", "Draft, not published", as_at, table.question.known_at)
+
+
 def fingerprint_of(partnership: Partnership) -> str:
     """What the answers are made by: the partnership's file, and the code and templates that draw on it.
 
@@ -192,7 +210,7 @@ def fingerprint_of(partnership: Partnership) -> str:
     """
     digest = hashlib.sha256(partnership.model_dump_json().encode())
     for room in (Path(__file__).parent, Path(money.__file__).parent):
-        for path in sorted(path for path in room.rglob("*") if path.suffix in (".py", ".jinja", ".css")):
+        for path in sorted(path for path in room.rglob("*") if path.suffix in (".py", ".jinja", ".css", ".docx")):
             digest.update(path.relative_to(room).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -6,9 +6,12 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from services.reporting.answers import Answering, Answers
 from services.reporting.edition_query import DRAFT, EDITION_PARAMETERS, question_to, read_edition, refuse_clocks
+from services.reporting.files import EXCEL, FRAGMENT, PDF, WORD
 from services.reporting.forms import JSON, PRINTED_CSV, TIDY_CSV, Form
 from services.reporting.query import Asked, read_question
 from services.reporting.schemas import TableOut
@@ -52,7 +55,7 @@ async def tracker(request: Request, caller: Caller, answers: Answering) -> Respo
     Carries a strong entity tag; ask again with If-None-Match.
     """
     asked = Asked(request.query_params.multi_items(), EDITION_PARAMETERS)
-    return await _answer(request, asked, caller, answers, JSON)
+    return await _answer(request, asked, caller, answers, _preferred(request))
 
 
 @router.get(
@@ -72,6 +75,44 @@ async def tracker_csv(request: Request, caller: Caller, answers: Answering) -> R
     asked = Asked(request.query_params.multi_items(), _CSV_PARAMETERS)
     layout = asked.one_of("layout", Layout) or Layout.TIDY
     return await _answer(request, asked, caller, answers, PRINTED_CSV if layout is Layout.PRINTED else TIDY_CSV)
+
+
+def _add_file(form: Form, suffix: str, summary: str) -> None:
+    """An address of its own for a form of the table that is taken away."""
+
+    @router.get(
+        f"/tracker.{suffix}",
+        response_class=Response,
+        name=f"tracker_{suffix}",
+        operation_id=f"tracker_{suffix}",
+        responses={
+            **_PROBLEMS,
+            **_NOT_MODIFIED,
+            200: {"description": summary, "content": {form.media_type.split(";")[0]: {}}},
+        },
+        openapi_extra=described(EDITION_PARAMETERS),
+        summary=summary,
+    )
+    @permits(*EVERYONE)
+    async def take(request: Request, caller: Caller, answers: Answering) -> Response:
+        """Drawn from the same table as every other form; of an edition, from what was published."""
+        asked = Asked(request.query_params.multi_items(), EDITION_PARAMETERS)
+        return await _answer(request, asked, caller, answers, form)
+
+
+_add_file(JSON, "json", "The tracker table as JSON")
+_add_file(WORD, "docx", "The tracker table as a Word document: Appendices 1 and 2")
+_add_file(EXCEL, "xlsx", "The tracker table as an Excel workbook with live sums")
+_add_file(PDF, "pdf", "The tracker table as an accessible PDF (PDF/UA-1)")
+_add_file(FRAGMENT, "html", "The tracker table as a piece of HTML to copy")
+
+#: What /v1/tracker answers in, as its caller prefers; JSON where nothing is said.
+_BY_MEDIA_TYPE: Final = {form.media_type.split(";")[0]: form for form in (JSON, TIDY_CSV, WORD, EXCEL, PDF)}
+
+
+def _preferred(request: Request) -> Form:
+    accepted = parse_accept_header(request.headers.get("accept", ""), MIMEAccept)
+    return _BY_MEDIA_TYPE[accepted.best_match(list(_BY_MEDIA_TYPE), default="application/json") or "application/json"]
 
 
 async def _answer(request: Request, asked: Asked, caller: Principal, answers: Answers, form: Form) -> Response:

@@ -17,7 +17,7 @@ from services.reporting.edition import Edition, canonical, digest_of
 from services.reporting.editions_store import NO_HOME
 from services.reporting.figures_read import Figures, read_figures
 from services.reporting.footnotes import CorrectedCell, corrected_cells
-from services.reporting.forms import JSON
+from services.reporting.forms import json_of
 from services.reporting.movement import State, movements_between
 from services.reporting.notes import written_day
 from services.reporting.partnership_document import document_of
@@ -187,9 +187,7 @@ class Editions:
         frozen = await self.frozen_table(edition, question.home)
         figures = await self.figures(edition, question.home)
         table = await asyncio.to_thread(figures.table, question)
-        if question.selection == Selection() and _printed(JSON.write(table, edition.ledger_version)) != _printed(
-            frozen
-        ):
+        if question.selection == Selection() and _printed(json_of(table, edition.ledger_version)) != _printed(frozen):
             raise Unavailable(
                 f"The history gives other figures than those published in {edition.name}.",
                 "The JSON of the edition is as it was published; tell the programme office that the history is not.",
@@ -204,7 +202,7 @@ class Editions:
         tables = await asyncio.to_thread(
             lambda: {home or NO_HOME: figures.table(edition.question(home)) for home in homes}
         )
-        return {home: JSON.write(table, edition.ledger_version) for home, table in tables.items()}
+        return {home: json_of(table, edition.ledger_version) for home, table in tables.items()}
 
     async def rebuilt(self, edition: Edition) -> Rebuilt:
         """Whether what was frozen is still there to the byte, and comes out of the history again."""
@@ -360,5 +358,5 @@ def _tables(figures: Figures, councils: Sequence[str], as_at: date, known_at: da
 
 
 def _frozen(table: Table, ledger_version: int) -> tuple[bytes, str]:
-    content = JSON.write(table, ledger_version)
+    content = json_of(table, ledger_version)
     return content, digest_of(content)

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from services.reporting.exports.csv_table import printed_csv, tidy_csv
+from services.reporting.exports.imprint import Imprint
 from services.reporting.notes import written_day
 from services.reporting.schemas import TableOut
 from services.reporting.table import Question, Table
@@ -19,24 +20,30 @@ from shared.partnership import Partnership
 class Form:
     """A form of the table. ``name`` tells it from every other; ``suffix`` ends the name of a file to be kept.
 
-    ``write`` is given the table and the number of returns it was folded from.
+    ``write`` is given the table, the number of returns it was folded from, and what a file says of itself.
+    ``is_drawn_aside``: it takes long enough to keep others waiting.
     """
 
     name: str
     media_type: str
-    write: Callable[[Table, int], bytes]
+    write: Callable[[Table, int, Imprint], bytes]
     suffix: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_drawn_aside: bool = False
 
 
 #: The lines of both CSV forms end in LF, as in the printed reference.
 _CSV: Final = "text/csv; charset=utf-8; header=present"
 
-JSON: Final = Form(
-    "json", "application/json", lambda table, version: TableOut.of(table, version).model_dump_json().encode()
-)
-TIDY_CSV: Final = Form("tidy.csv", _CSV, lambda table, _: tidy_csv(table), ", tidy data.csv")
-PRINTED_CSV: Final = Form("printed.csv", _CSV, lambda table, _: printed_csv(table), ".csv")
+
+def json_of(table: Table, version: int) -> bytes:
+    """The table as JSON: what an edition freezes, and what the API answers."""
+    return TableOut.of(table, version).model_dump_json().encode()
+
+
+JSON: Final = Form("json", "application/json", lambda table, version, _: json_of(table, version))
+TIDY_CSV: Final = Form("tidy.csv", _CSV, lambda table, _, __: tidy_csv(table), ", tidy data.csv")
+PRINTED_CSV: Final = Form("printed.csv", _CSV, lambda table, _, __: printed_csv(table), ".csv")
 
 
 def file_name(partnership: Partnership, question: Question, suffix: str, edition_title: str | None = None) -> str:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from services.reporting.answers import Answering
 from services.reporting.drawing import MEDIA_TYPE, PAGE_HEADERS, draw, page_of
+from services.reporting.exports.imprint import Imprint
 from services.reporting.forms import Form
 from services.reporting.notes import written_day
 from services.reporting.query import NO_COUNCIL, PARAMETERS, Asked, read_question
@@ -69,7 +70,7 @@ async def tracker(request: Request, caller: Caller, answers: Answering) -> Respo
         form = _form(answers.partnership, caller, values, refused.faults)
         return page_of(request, "tracker.jinja", status=refused.status, table=None, form=form)
 
-    def write(table: Table, version: int) -> bytes:
+    def write(table: Table, version: int, _: Imprint) -> bytes:
         values = values_of(question)
         return draw(
             "tracker.jinja",
