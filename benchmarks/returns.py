@@ -27,14 +27,17 @@ _DAYS = 250
 
 
 def accepted_returns(partnership: Partnership, count: int) -> Iterator[ReturnAccepted]:
-    """Returns of eight lines each, about every workstream and scope, in any order; the same ones every time."""
+    """Returns of eight lines each; each workstream and scope comes as often, in any order. The same ones every time."""
     chance = random.Random(7)
     scopes = [PARTNERSHIP, *(council.scope for council in partnership.councils)]
+    streams = [(workstream, scope) for workstream in partnership.workstreams for scope in scopes]
     years = [str(year) for year in partnership.years]
     cells = [(initiative, years[place % len(years)]) for place, initiative in enumerate(["", "Data Centres"] * 4)]
     versions: dict[tuple[str, str], int] = {}
     for number in range(count):
-        workstream, scope = chance.choice(partnership.workstreams), chance.choice(scopes)
+        if number % len(streams) == 0:
+            chance.shuffle(streams)
+        workstream, scope = streams[number % len(streams)]
         version = versions[workstream.code, scope] = versions.get((workstream.code, scope), 0) + 1
         lead = partnership.council_by_gss[workstream.lead]
         yield ReturnAccepted(
