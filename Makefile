@@ -49,3 +49,4 @@ bench: .venv/.ready ## Print our speed beside its floor
 .PHONY: docs
 docs: .venv/.ready ## Write the generated documents again
 	$(RUN)savings openapi --write docs/openapi.json
+	$(RUN)savings events --write docs/events

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from savings import demonstration
+from savings.contracts import EVENTS, event_schema, write_schemas
 from savings.kafka_commands import kafka_app
 from savings.loading import Answer, UnusableFile, read_keys, read_returns, send
 from savings.process import SERVICES, Process
@@ -164,6 +165,20 @@ def openapi(
         typer.echo(document, nl=False)
     else:
         write.write_text(document, encoding="utf-8")
+
+
+@app.command()
+def events(
+    write: Annotated[
+        Path | None, typer.Option(help="Write each to a file in this directory, not to the screen.")
+    ] = None,
+) -> None:
+    """The JSON Schema of the data of every type of event."""
+    if write is None:
+        schemas = {event_type: event_schema(event_type) for event_type in EVENTS}
+        typer.echo(json.dumps(schemas, indent=1, ensure_ascii=False))
+    else:
+        write_schemas(write)
 
 
 @keys_app.command("create")
