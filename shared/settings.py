@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     session_secret: SecretStr = SecretStr("")
     #: Whether the sign-in page lets anybody pick any role. For a demonstration on this machine alone.
     demonstration: bool = False
+    #: Where people reach the product (``https://savings.example.gov.uk``): where links in files lead. Empty: as asked.
+    public_url: str = ""
+    #: A folder of Word templates of councils' own (docs/word-template.md).
+    word_templates: Path | None = None
     #: How many requests one credential may make in a minute.
     requests_per_minute: int = Field(default=6000, ge=1)
     #: How many failed sign-ins one address may make in a minute.

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,13 +17,16 @@ from services.reporting import rounds_store, store
 from services.reporting.edition import Edition
 from services.reporting.editions import Editions
 from services.reporting.exports.imprint import Imprint
-from services.reporting.figures_read import read_figures
+from services.reporting.figures_read import Figures, read_figures
 from services.reporting.forms import JSON, Form, as_attachment, file_name
 from services.reporting.making_rounds import Rounds
+from services.reporting.movement import Movements, State, movements_between
+from services.reporting.report import Report
 from services.reporting.rounds import Round, open_round
 from services.reporting.rows import Selection
 from services.reporting.store import LedgerVersion
 from services.reporting.table import Question, Table
+from services.reporting.word_templates import WordTemplates
 from shared import money
 from shared.clock import Clock, utc_now
 from shared.database import Database
@@ -38,8 +42,18 @@ DRAWN_AT_ONCE: Final = 2
 class Answers:
     """The tracker table in any form, for any question, from the read model in the database."""
 
-    def __init__(self, partnership: Partnership, database: Database, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        partnership: Partnership,
+        database: Database,
+        clock: Clock = utc_now,
+        *,
+        public_url: str = "",
+        word_templates: WordTemplates | None = None,
+    ) -> None:
         self.partnership = partnership
+        self._public_url = public_url.rstrip("/")
+        self._word_templates = word_templates or WordTemplates(None, partnership)
         self._database = database
         self._clock = clock
         self._newest = Newest(database)
@@ -53,7 +67,8 @@ class Answers:
     async def answer(self, request: Request, question: Question, form: Form) -> Response:
         """The table in a form; 304 where the caller has this version already, after one tiny query."""
         version = await self._newest.version()
-        tag = self._tag(version, await self._open_round(version, question), question, form)
+        around = self._around(request, question, form)
+        tag = self._tag(version, await self._open_round(version, question), question, form, around)
         if (unchanged := not_modified(request, tag)) is not None:
             # A browser takes the headers of a 304 over into what it has kept: they must be those of the page.
             unchanged.headers.update(form.headers)
@@ -61,10 +76,10 @@ class Answers:
         content = self._shelf.get(tag)
         if content is None:
             # The version is read again, with the figures: the tag must be that of the very state they are in.
-            version, table = await self.table(question)
-            round_ = table.coverage.round.round if table.coverage.round else None
-            tag = self._tag(version, round_, question, form)
-            content = await self._written(form, table, version.number, draft_imprint(table))
+            figures = await self.figures(question)
+            round_ = figures.round_coverage.round if figures.round_coverage else None
+            tag = self._tag(figures.version, round_, question, form, around)
+            content = await self._draft(figures, question, form, around)
             self._shelf.put(tag, content)
         headers = {**form.headers, **conditional_headers(tag)}
         if form.suffix is not None:
@@ -78,7 +93,8 @@ class Answers:
             Refused: where the edition was not published for the home council.
             Unavailable: where the figures that come out of the history are not those that were published.
         """
-        tag = etag_of(self._fingerprint, edition.digest, question, form.name)
+        around = self._around(request, question, form)
+        tag = etag_of(self._fingerprint, edition.digest, question, form.name, around)
         headers = {
             **form.headers,
             **conditional_headers(tag),
@@ -93,30 +109,58 @@ class Answers:
             if form is JSON and question.selection == Selection():
                 content = await self.editions.frozen_table(edition, question.home)
             else:
-                table = await self.editions.table(edition, question)
-                content = await self._written(form, table, edition.ledger_version, edition.imprint)
+                state = await self.editions.shown(edition, question)
+                since = await self._movements(state, edition.number, form)
+                report = around.report(state, edition.ledger_version, edition.imprint, since)
+                content = await self._written(form, report)
             self._shelf.put(tag, content)
         if form.suffix is not None:
             name = file_name(self.partnership, question, form.suffix, edition.title)
             headers["Content-Disposition"] = as_attachment(name)
         return Response(content, media_type=form.media_type, headers=headers)
 
-    async def _written(self, form: Form, table: Table, version: int, imprint: Imprint) -> bytes:
-        if not form.is_drawn_aside:
-            return form.write(table, version, imprint)
-        async with self._drawing:
-            return await asyncio.to_thread(form.write, table, version, imprint)
-
-    async def table(self, question: Question) -> tuple[LedgerVersion, Table]:
-        """The table that answers a question, and the version of the ledger it was built from, of one moment."""
+    async def figures(self, question: Question) -> Figures:
+        """What the table that answers a question is built from, of one moment."""
         scopes = [PARTNERSHIP] if question.home is None else [PARTNERSHIP, Scope(question.home)]
         async with self._database.read() as connection:
             version = await store.ledger_version(connection)
             round_ = await self._open_round(version, question, connection)
-            figures = await read_figures(
+            return await read_figures(
                 connection, self.partnership, scopes, as_at=question.as_at, known_at=question.known_at, round_=round_
             )
-        return version, figures.table(question)
+
+    async def _draft(self, figures: Figures, question: Question, form: Form, around: _Around) -> bytes:
+        state = State("Draft", figures.table(question), figures.posted)
+        # Those published by the time that the figures were read: the movement is of the same moment.
+        since = await self._movements(state, figures.version.editions + 1, form)
+        return await self._written(
+            form, around.report(state, figures.version.number, draft_imprint(state.table), since)
+        )
+
+    async def _movements(self, state: State, number: int, form: Form) -> Movements | None:
+        """What moved since the last edition before that number, for a form that tells of it."""
+        if not form.tells_what_moved:
+            return None
+        question = state.table.question
+        before = await self.editions.last_before(number, question)
+        if before is None:
+            return None
+        start = await self.editions.state(before, question.home, question.selection)
+        return await asyncio.to_thread(movements_between, start, state)
+
+    async def _written(self, form: Form, report: Report) -> bytes:
+        if not form.is_drawn_aside:
+            return form.write(report)
+        async with self._drawing:
+            return await asyncio.to_thread(form.write, report)
+
+    def _around(self, request: Request, question: Question, form: Form) -> _Around:
+        if not form.has_links:
+            return _Around()
+        address = self._public_url or str(request.base_url).rstrip("/")
+        if form.name != "docx":
+            return _Around(address)
+        return _Around(address, self._word_templates.of(question.home), self._word_templates.stamp(question.home))
 
     async def _open_round(
         self, version: LedgerVersion, question: Question, connection: AsyncConnection | None = None
@@ -130,9 +174,24 @@ class Answers:
                 self._rounds = await rounds_store.all_rounds(connection)
         return open_round(self._rounds, question.known_at or self._clock())
 
-    def _tag(self, version: LedgerVersion, round_: Round | None, question: Question, form: Form) -> str:
+    def _tag(
+        self, version: LedgerVersion, round_: Round | None, question: Question, form: Form, around: _Around
+    ) -> str:
         number = round_.number if round_ else None
-        return etag_of(self._fingerprint, version.epoch, version.number, number, question, form.name)
+        editions = version.editions if form.tells_what_moved else None
+        return etag_of(self._fingerprint, version.epoch, version.number, number, editions, question, form.name, around)
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a file depends on besides the figures: where people reach the product, and the council's own template."""
+
+    address: str = ""
+    word_template: Path | None = None
+    stamp: tuple[str, int, int] | None = None
+
+    def report(self, state: State, ledger_version: int, imprint: Imprint, since: Movements | None) -> Report:
+        return Report(state.table, state.posted, ledger_version, imprint, since, self.address, self.word_template)
 
 
 async def _answers_of(request: Request) -> Answers:

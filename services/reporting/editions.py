@@ -177,7 +177,22 @@ class Editions:
         async with self._database.read() as connection:
             return await self._figures(connection, edition, [home])
 
-    async def table(self, edition: Edition, question: Question) -> Table:
+    async def last_before(self, number: int, question: Question) -> Edition | None:
+        """The edition with which a table is compared: the last before that number, and not after the table's clocks."""
+        as_at, known_at = question.as_at, question.known_at
+        return max(
+            (
+                edition
+                for edition in await self.all()
+                if edition.number < number
+                and (as_at is None or edition.as_at <= as_at)
+                and (known_at is None or edition.known_at <= known_at)
+            ),
+            key=lambda edition: edition.number,
+            default=None,
+        )
+
+    async def shown(self, edition: Edition, question: Question) -> State:
         """The edition's table, for whatever is drawn from one; where it was frozen, its figures are those frozen.
 
         Raises:
@@ -192,7 +207,7 @@ class Editions:
                 f"The history gives other figures than those published in {edition.name}.",
                 "The JSON of the edition is as it was published; tell the programme office that the history is not.",
             )
-        return table
+        return State(edition.title, table, figures.posted)
 
     async def rebuild(self, edition: Edition) -> Mapping[str, bytes]:
         """The edition's tables built again from the history, by home council or ``none``."""

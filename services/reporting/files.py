@@ -8,37 +8,40 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.reporting.charts import council_shares, cumulative_by_workstream
 from services.reporting.exports.fragment import MEDIA_TYPE as HTML
 from services.reporting.exports.fragment import html_fragment
-from services.reporting.exports.imprint import Imprint
 from services.reporting.exports.pictures import ChartPicture, draw_chart
 from services.reporting.forms import Form
-from services.reporting.narrative import narrative_starter
-from services.reporting.table import Table
+from services.reporting.report import Report
 
 
-def _pictures(table: Table) -> list[ChartPicture]:
-    charts = (cumulative_by_workstream(table), council_shares(table))
-    return [draw_chart(chart) for chart in charts if chart is not None]
+def _pictures(report: Report) -> list[ChartPicture]:
+    return [draw_chart(chart) for chart in report.charts]
 
 
-def _word(table: Table, _version: int, imprint: Imprint) -> bytes:
+def _word(report: Report) -> bytes:
     from services.reporting.exports.word import write_word
 
-    return write_word(table, imprint, charts=[picture.for_document() for picture in _pictures(table)])
+    charts = [picture.for_document() for picture in _pictures(report)]
+    return write_word(report.table, report.imprint, report.word_template, charts)
 
 
-def _excel(table: Table, _version: int, imprint: Imprint) -> bytes:
+def _excel(report: Report) -> bytes:
     from services.reporting.exports.excel import write_excel
 
-    return write_excel(table, imprint)
+    return write_excel(report.table, report.imprint)
 
 
-def _pdf(table: Table, version: int, imprint: Imprint) -> bytes:
+def _pdf(report: Report) -> bytes:
     from services.reporting.exports.pdf import pdf_of
 
-    return pdf_of(table, imprint, version=version, pictures=_pictures(table), narrative=narrative_starter(table))
+    return pdf_of(
+        report.table,
+        report.imprint,
+        version=report.ledger_version,
+        pictures=_pictures(report),
+        narrative=report.narrative,
+    )
 
 
 WORD: Final = Form(
@@ -47,9 +50,16 @@ WORD: Final = Form(
     _word,
     ".docx",
     is_drawn_aside=True,
+    tells_what_moved=True,
+    has_links=True,
 )
 EXCEL: Final = Form(
-    "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _excel, ".xlsx", is_drawn_aside=True
+    "xlsx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    _excel,
+    ".xlsx",
+    is_drawn_aside=True,
+    tells_what_moved=True,
 )
-PDF: Final = Form("pdf", "application/pdf", _pdf, ".pdf", is_drawn_aside=True)
-FRAGMENT: Final = Form("fragment", HTML, lambda table, _, imprint: html_fragment(table, imprint), ".html")
+PDF: Final = Form("pdf", "application/pdf", _pdf, ".pdf", is_drawn_aside=True, tells_what_moved=True, has_links=True)
+FRAGMENT: Final = Form("fragment", HTML, lambda report: html_fragment(report.table, report.imprint), ".html")

@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import quote
 
 from services.reporting.exports.csv_table import printed_csv, tidy_csv
-from services.reporting.exports.imprint import Imprint
 from services.reporting.notes import written_day
+from services.reporting.report import Report
 from services.reporting.schemas import TableOut
 from services.reporting.table import Question, Table
 from shared.clock import local_day
@@ -20,16 +20,18 @@ from shared.partnership import Partnership
 class Form:
     """A form of the table. ``name`` tells it from every other; ``suffix`` ends the name of a file to be kept.
 
-    ``write`` is given the table, the number of returns it was folded from, and what a file says of itself.
-    ``is_drawn_aside``: it takes long enough to keep others waiting.
+    ``is_drawn_aside``: it takes long enough to keep others waiting. ``tells_what_moved``: it is given the movements
+    since the edition before. ``has_links``: it leads to addresses of the product, though it is read elsewhere.
     """
 
     name: str
     media_type: str
-    write: Callable[[Table, int, Imprint], bytes]
+    write: Callable[[Report], bytes]
     suffix: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     is_drawn_aside: bool = False
+    tells_what_moved: bool = False
+    has_links: bool = False
 
 
 #: The lines of both CSV forms end in LF, as in the printed reference.
@@ -41,9 +43,9 @@ def json_of(table: Table, version: int) -> bytes:
     return TableOut.of(table, version).model_dump_json().encode()
 
 
-JSON: Final = Form("json", "application/json", lambda table, version, _: json_of(table, version))
-TIDY_CSV: Final = Form("tidy.csv", _CSV, lambda table, _, __: tidy_csv(table), ", tidy data.csv")
-PRINTED_CSV: Final = Form("printed.csv", _CSV, lambda table, _, __: printed_csv(table), ".csv")
+JSON: Final = Form("json", "application/json", lambda report: json_of(report.table, report.ledger_version))
+TIDY_CSV: Final = Form("tidy.csv", _CSV, lambda report: tidy_csv(report.table), ", tidy data.csv")
+PRINTED_CSV: Final = Form("printed.csv", _CSV, lambda report: printed_csv(report.table), ".csv")
 
 
 def file_name(partnership: Partnership, question: Question, suffix: str, edition_title: str | None = None) -> str:

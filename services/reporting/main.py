@@ -14,6 +14,7 @@ from migrations import is_current
 from services.reporting import api, editions_api, handlers, pages, rounds_api, signing_in, static_files, store
 from services.reporting.answers import Answers
 from services.reporting.signing_in import Door
+from services.reporting.word_templates import WordTemplates
 from shared.access import Access
 from shared.bus.port import Bus, Received
 from shared.clock import Clock
@@ -43,7 +44,10 @@ class Reporting:
     ) -> None:
         self.partnership = partnership
         self.database = database
-        self.answers = Answers(partnership, database, clock)
+        self.word_templates = WordTemplates(settings.word_templates, partnership)
+        self.answers = Answers(
+            partnership, database, clock, public_url=settings.public_url, word_templates=self.word_templates
+        )
         self.door = Door(settings, partnership, access, clock)
         self._bus = bus
         self._clock = clock

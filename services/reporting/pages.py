@@ -11,12 +11,12 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from services.reporting.answers import Answering
 from services.reporting.drawing import MEDIA_TYPE, PAGE_HEADERS, draw, page_of
-from services.reporting.exports.imprint import Imprint
 from services.reporting.forms import Form
 from services.reporting.notes import written_day
 from services.reporting.query import NO_COUNCIL, PARAMETERS, Asked, read_question
+from services.reporting.report import Report
 from services.reporting.signing_in import HOME
-from services.reporting.table import Question, Table
+from services.reporting.table import Question
 from shared.best import BasisChoice, FlowChoice
 from shared.clock import end_of_local_day, local_day, local_time, moment_text
 from shared.errors import Fault, Refused
@@ -70,14 +70,14 @@ async def tracker(request: Request, caller: Caller, answers: Answering) -> Respo
         form = _form(answers.partnership, caller, values, refused.faults)
         return page_of(request, "tracker.jinja", status=refused.status, table=None, form=form)
 
-    def write(table: Table, version: int, _: Imprint) -> bytes:
+    def write(report: Report) -> bytes:
         values = values_of(question)
         return draw(
             "tracker.jinja",
             partnership=answers.partnership,
             principal=caller,
-            table=table,
-            version=version,
+            table=report.table,
+            version=report.ledger_version,
             when=when_of(question),
             form=_form(answers.partnership, caller, values, ()),
             query=urlencode({name: value for name, value in values.items() if value}),

@@ -20,6 +20,7 @@ from services.reporting.tables import (
     accounts,
     consumed,
     edition_positions,
+    editions,
     entries,
     ledger,
     metadata,
@@ -60,17 +61,18 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class LedgerVersion:
-    """What there is: the number of returns folded, in the life of this database, and that of the rounds made."""
+    """What there is, in the life of this database: the numbers of returns folded, rounds made, editions published."""
 
     epoch: str
     number: int
     rounds: int
+    editions: int
 
 
 async def ledger_version(connection: AsyncConnection) -> LedgerVersion:
     """The one tiny query on which a conditional request is answered."""
     row = (await connection.execute(_LEDGER_VERSION)).one()
-    return LedgerVersion(row.epoch, row.version, row.rounds or 0)
+    return LedgerVersion(row.epoch, row.version, row.rounds or 0, row.editions or 0)
 
 
 async def standing(
@@ -169,7 +171,10 @@ def _at_edition(table: Table, edition: int) -> ColumnElement[bool]:
 
 
 _LEDGER_VERSION: Final = select(
-    ledger.c.epoch, ledger.c.version, select(func.max(rounds.c.number)).scalar_subquery().label("rounds")
+    ledger.c.epoch,
+    ledger.c.version,
+    select(func.max(rounds.c.number)).scalar_subquery().label("rounds"),
+    select(func.max(editions.c.number)).scalar_subquery().label("editions"),
 )
 
 _POSTED: Final = select(

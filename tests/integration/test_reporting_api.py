@@ -317,7 +317,7 @@ async def test_a_table_is_built_once_for_all_who_ask_and_not_for_a_304(
     async def must_not_be_called(*_: object) -> None:
         raise AssertionError("the table was built again")
 
-    monkeypatch.setattr(Answers, "table", must_not_be_called)
+    monkeypatch.setattr(Answers, "figures", must_not_be_called)
     for by in ("author-ESX", "finance-ESX", "office"):
         assert (await january.get(JSON, by, council=EAST_SUSSEX)).content == first.content
         assert (

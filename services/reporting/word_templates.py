@@ -1,0 +1,55 @@
+"""The Word templates of their own that councils have given: files of one folder, named for whom they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from shared.partnership import Partnership
+
+
+class WordTemplates:
+    """``ESX.docx`` is East Sussex's, by its register code; ``se7.docx`` that of the partnership, by its code.
+
+    A table is drawn by its home council's; else by the partnership's; else by ours. They are looked for anew each
+    time, so that one may be replaced while the product runs.
+    """
+
+    def __init__(self, folder: Path | None, partnership: Partnership) -> None:
+        self._folder = folder
+        self._partnership = partnership
+
+    def of(self, home: str | None) -> Path | None:
+        """The template for a home council's table; ``None`` where it is ours."""
+        council = self._partnership.council_by_gss.get(home) if home is not None else None
+        codes = [*([council.register_code] if council else []), self._partnership.code]
+        return next((path for code in codes if (path := self._path(code)) is not None and path.is_file()), None)
+
+    def stamp(self, home: str | None) -> tuple[str, int, int] | None:
+        """Changes whenever the template for a home council does."""
+        path = self.of(home)
+        if path is None:
+            return None
+        kept = path.stat()
+        return path.name, kept.st_mtime_ns, kept.st_size
+
+    def given(self) -> Sequence[Path]:
+        """Every template that is used by somebody."""
+        return sorted(path for code in self._codes() if (path := self._path(code)) is not None and path.is_file())
+
+    def unused(self) -> Sequence[Path]:
+        """Word files of the folder that are named for nobody: most likely a code that was mistyped."""
+        if self._folder is None:
+            return []
+        return sorted(set(self._folder.glob("*.docx")) - set(self.given()))
+
+    def is_missing(self) -> bool:
+        """Whether a folder is named, and is not there."""
+        return self._folder is not None and not self._folder.is_dir()
+
+    def _codes(self) -> Iterator[str]:
+        yield self._partnership.code
+        yield from (council.register_code for council in self._partnership.councils)
+
+    def _path(self, code: str) -> Path | None:
+        return self._folder / f"{code}.docx" if self._folder is not None else None
