@@ -22,6 +22,7 @@ from savings.contracts import EVENTS, event_schema, write_schemas
 from savings.kafka_commands import kafka_app
 from savings.loading import Answer, UnusableFile, read_keys, read_returns, send
 from savings.process import SERVICES, Process
+from savings.rebuild_command import rebuild
 from savings.serving import PortTaken, serving
 from shared.clock import utc_now
 from shared.partnership import InvalidPartnershipFile, Partnership
@@ -37,6 +38,7 @@ app = typer.Typer(
 keys_app = typer.Typer(help="API keys: make, list and revoke them.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(kafka_app, name="kafka")
+app.command()(rebuild)
 
 console = Console()
 complaints = Console(stderr=True)

@@ -37,6 +37,9 @@ CREATE SCHEMA IF NOT EXISTS access AUTHORIZATION savings_access;
 -- A rebuild replays the topics into these, beside what serves, and compares.
 CREATE SCHEMA IF NOT EXISTS tracker_rebuild AUTHORIZATION savings_tracker;
 CREATE SCHEMA IF NOT EXISTS reporting_rebuild AUTHORIZATION savings_reporting;
+-- Where a rebuild has been put in place, what was live before it is kept in these.
+CREATE SCHEMA IF NOT EXISTS tracker_before AUTHORIZATION savings_tracker;
+CREATE SCHEMA IF NOT EXISTS reporting_before AUTHORIZATION savings_reporting;
 
 -- API keys: every service checks them, only the access role writes them. Default privileges cover tables yet to come.
 GRANT USAGE ON SCHEMA access TO savings_intake, savings_tracker, savings_reporting;

@@ -12,7 +12,7 @@ from cloudevents.core.formats.base import Format
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel
 
-from shared.bus.port import Message, Received
+from shared.bus.port import Headers, Message, Received
 
 
 class PoisonMessage(Exception):
@@ -90,6 +90,12 @@ def from_message(received: Received) -> Event:
         )
     except Exception as error:  # the library tells a poison message by ValueError, TypeError, AttributeError and more
         raise PoisonMessage(f"not a CloudEvents 1.0 message in binary mode: {error}") from error
+
+
+def event_id_of(headers: Headers) -> str | None:
+    """The id of the event that has these headers, without reading the rest of it; none where they carry none."""
+    found = dict(headers).get("ce_id")
+    return None if found is None else found.decode("utf-8", "replace")
 
 
 def to_json(contract: BaseModel) -> bytes:
