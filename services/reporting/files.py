@@ -29,7 +29,7 @@ def _word(report: Report) -> bytes:
 def _excel(report: Report) -> bytes:
     from services.reporting.exports.excel import write_excel
 
-    return write_excel(report.table, report.imprint)
+    return write_excel(report.table, report.imprint, report.movements)
 
 
 def _pdf(report: Report) -> bytes:

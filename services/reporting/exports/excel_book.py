@@ -17,6 +17,7 @@ from services.reporting.exports.characters import one_line
 from services.reporting.exports.csv_table import guarded
 from services.reporting.exports.greys import HEADER_GROUND, HEADER_INK, INK, LINE, QUIET_INK
 from services.reporting.exports.imprint import Imprint
+from services.reporting.rows import NO_FIGURE
 from shared.money import as_decimal, short_text
 
 #: What a cell holds at most (Excel's own limit), and what is still shown in a row of the greatest height.
@@ -60,10 +61,11 @@ HEADING: Final = {"bold": True, "font_size": 12, "font_color": f"#{INK}"}
 QUIET: Final = {"font_size": 9, "font_color": f"#{QUIET_INK}"}
 
 
-def number_format(pence: int, *, brackets: bool = False) -> str:
+def number_format(pence: int, *, brackets: bool = False, is_movement: bool = False) -> str:
     """The number format that shows an amount exactly as the table prints it: ``£6.25m``, ``(£434k)``, ``£1,234.56``.
 
-    It is made for this amount. Another amount typed over it is shown in the same unit, with as many decimals.
+    That of a movement shows nothing as a dash. It is made for this amount: another amount typed over it is shown in the
+    same unit, with as many decimals.
     """
     match = _AMOUNT.fullmatch(short_text(pence))
     assert match is not None  # noqa: S101 - the text is our own
@@ -72,7 +74,7 @@ def number_format(pence: int, *, brackets: bool = False) -> str:
     digits = f"0{decimals}{',' * _THOUSANDS[unit]}" if unit else f"#,##0{decimals}"
     opening, closing = ("(", ")") if brackets else ("", "")
     above, below = (f'"{opening}{sign}£"{digits}"{unit}{closing}"' for sign in ("", "-"))
-    return f"{above};{below}"
+    return f'{above};{below};"{NO_FIGURE}"' if is_movement else f"{above};{below}"
 
 
 def number_of(pence: int) -> int | float:
@@ -121,6 +123,40 @@ class Book:
         sheet.set_footer(f"&L&8 {_margin_text(self._imprint.title)}{digest}&R&8 Page &P of &N")
         return sheet
 
+    def declare(
+        self,
+        sheet: Worksheet,
+        name: str,
+        corners: tuple[int, int, int, int],
+        headers: Sequence[str],
+        description: str,
+        amounts: Sequence[int] = (),
+        *,
+        filters: bool = False,
+    ) -> None:
+        """Say that it is a table, and write its header row: so that a screen reader tells each cell's header.
+
+        ``corners`` are its first row and column and its last; ``amounts`` the columns that are headed on the right.
+        """
+        sheet.add_table(
+            *corners,
+            {
+                "name": name,
+                "title": name.replace("_", " "),
+                "description": one_line(description)[:TEXT_LIMIT],
+                "style": None,
+                "autofilter": filters,
+                "banded_rows": False,
+                "columns": [
+                    {
+                        "header": header,
+                        "header_format": self.form({**HEADER, **(RIGHT if at in amounts else {})}),
+                    }
+                    for at, header in enumerate(headers)
+                ],
+            },
+        )
+
     def text(self, sheet: Worksheet, row: int, column: int, text: str, form: Mapping[str, Any]) -> None:
         """A text, whatever it looks like: never a formula, an address or a number, also when it is edited."""
         line = one_line(text)[:TEXT_LIMIT]
@@ -137,9 +173,12 @@ class Book:
         *,
         formula: str | None = None,
         brackets: bool = False,
+        is_movement: bool = False,
     ) -> None:
         """An amount: a number, or a formula that comes to it, shown as it is printed."""
-        drawn = self.form({**form, **RIGHT, "num_format": number_format(pence, brackets=brackets)})
+        drawn = self.form(
+            {**form, **RIGHT, "num_format": number_format(pence, brackets=brackets, is_movement=is_movement)}
+        )
         if formula is None:
             sheet.write_number(row, column, number_of(pence), drawn)
         else:

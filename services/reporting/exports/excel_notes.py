@@ -1,35 +1,23 @@
-"""The third sheet of the workbook: notes, projections, who has reported, and the arithmetic proof, worked out anew."""
+"""The last sheet of the workbook: notes, projections, and the arithmetic proof, worked out anew."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from xlsxwriter.utility import xl_rowcol_to_cell
-from xlsxwriter.worksheet import Worksheet
-
-from services.reporting.exports.excel_book import (
-    CELL,
-    HEADER,
-    HEADING,
-    RIGHT,
-    TITLE,
-    WRAPPED,
-    Book,
-    height_of,
-    shown_parts,
-)
+from services.reporting.exports.excel_book import CELL, RIGHT, TITLE, Book
+from services.reporting.exports.excel_lines import Lines
 from services.reporting.exports.greys import PARTNERSHIP_GREY
 from services.reporting.exports.word_tags import result_of
-from services.reporting.notes import written_day
 from services.reporting.rows import TotalRow
 from services.reporting.table import Table
 from shared.figures import Scope
 
-NAME: Final = "Notes and coverage"
+NAME: Final = "Notes and proof"
 _WIDTHS: Final = (84.0, 20.0, 22.0, 26.0, 30.0)
-_WHOLE: Final = {**CELL, "bold": True, "bg_color": f"#{PARTNERSHIP_GREY}"}
+#: The form of a row that adds up those above it.
+WHOLE: Final = {**CELL, "bold": True, "bg_color": f"#{PARTNERSHIP_GREY}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,60 +35,18 @@ class Places:
 def write_notes(book: Book, table: Table, places: Places) -> None:
     """Add the sheet. Its sums are formulas over the other sheets, beside what was published."""
     sheet = book.sheet(NAME, columns=_WIDTHS, header_row=0)
-    book.text(sheet, 0, 0, f"{table.title}: notes and coverage", TITLE)
-    lines = _Lines(book, sheet, 2)
+    book.text(sheet, 0, 0, f"{table.title}: notes and proof", TITLE)
+    lines = Lines(book, sheet, 2, _WIDTHS)
     lines.heading("Notes to the table")
     for note in table.notes:
         lines.paragraph(note.text)
     _write_projections(lines, table)
-    _write_coverage(lines, table)
     _write_apportionment(lines, table, places)
     _write_additions(lines, table, places)
     _write_years(lines, table, places)
 
 
-class _Lines:
-    """Where the next line is written."""
-
-    def __init__(self, book: Book, sheet: Worksheet, row: int) -> None:
-        self.book, self.sheet, self.row = book, sheet, row
-
-    def heading(self, text: str) -> None:
-        self.row += 1
-        self.book.text(self.sheet, self.row, 0, text, HEADING)
-        self.row += 1
-
-    def paragraph(self, text: str) -> None:
-        for part in shown_parts(text):
-            self.sheet.set_row(self.row, height_of([(part, _WIDTHS[0])]))
-            self.book.text(self.sheet, self.row, 0, part, WRAPPED)
-            self.row += 1
-
-    def header(self, *texts: str, amounts: Sequence[int] = ()) -> None:
-        self.sheet.set_row(self.row, height_of(zip(texts, _WIDTHS, strict=False)))
-        for column, text in enumerate(texts):
-            self.text(column, text, {**HEADER, **(RIGHT if column in amounts else {})})
-        self.row += 1
-
-    def high_enough_for(self, *texts: str) -> None:
-        """For the texts of the row, from the first column on."""
-        self.sheet.set_row(self.row, height_of(zip(texts, _WIDTHS, strict=False)))
-
-    def text(self, column: int, text: str, form: Mapping[str, Any] = CELL) -> None:
-        self.book.text(self.sheet, self.row, column, text, form)
-
-    def amount(self, column: int, pence: int, form: Mapping[str, Any] = CELL, *, formula: str | None = None) -> None:
-        self.book.amount(self.sheet, self.row, column, pence, form, formula=formula)
-
-    def words(self, column: int, formula: str, text: str, form: Mapping[str, Any] = CELL) -> None:
-        """A formula that comes to words."""
-        self.sheet.write_formula(self.row, column, formula, self.book.form(form), text)
-
-    def cell(self, column: int, row: int | None = None) -> str:
-        return str(xl_rowcol_to_cell(self.row if row is None else row, column))
-
-
-def _write_projections(lines: _Lines, table: Table) -> None:
+def _write_projections(lines: Lines, table: Table) -> None:
     if table.projections:
         lines.heading(f"Beyond {table.years[-1]}")
         lines.header("Workstream", "Projection", "When", "Confidence", amounts=(1,))
@@ -126,42 +72,14 @@ def _write_projections(lines: _Lines, table: Table) -> None:
             lines.row += 1
 
 
-def _write_coverage(lines: _Lines, table: Table) -> None:
-    """A row for each, not one long sentence: seventy councils would fill a page."""
-    coverage = table.coverage
-    lines.heading("Who has reported")
-    if coverage.latest_as_at:
-        lines.paragraph(f"The latest figures are as at {written_day(coverage.latest_as_at)}.")
-    in_years = {each.gss for each in (*coverage.councils_with_shares, *coverage.councils_without_shares)}
-    stating = {each.code for each in coverage.with_partnership_figure}
-    sharing = {each.gss for each in coverage.councils_with_shares}
-    heard_of = (
-        ("Workstream", "Figure", [(each.name, each.code in stating) for each in table.partnership.workstreams]),
-        (
-            "Council",
-            "Shares",
-            [(each.name, each.gss in sharing) for each in table.partnership.councils if each.gss in in_years],
-        ),
-    )
-    for what, of_what, whole in heard_of:
-        lines.header(what, of_what)
-        for name, is_heard in whole:
-            lines.high_enough_for(name)
-            lines.text(0, name)
-            lines.text(1, "Stated" if is_heard else "None yet")
-            lines.row += 1
-        lines.row += 1
-    lines.row -= 1
-
-
-def _write_apportionment(lines: _Lines, table: Table, places: Places) -> None:
+def _write_apportionment(lines: Lines, table: Table, places: Places) -> None:
     short_name = table.partnership.short_name
     lines.heading(f"Arithmetic proof: all councils' shares and what is unapportioned add up to the {short_name} figure")
     lines.header("Workstream", "Shares", "Unapportioned", short_name, "Result", amounts=(1, 2, 3))
     first = lines.row
     for part in table.proof.apportionments:
         is_whole = part.workstream is None
-        form = _WHOLE if is_whole else CELL
+        form = WHOLE if is_whole else CELL
         name = part.workstream.name if part.workstream else "All workstreams"
         lines.high_enough_for(name, "", "", "", result_of(part))
         lines.text(0, name, form)
@@ -186,7 +104,7 @@ def _verdict(difference: str, result: str) -> str:
     return f'=IF(ROUND({difference},2)=0,"Adds up","Does not add up"){ending}'
 
 
-def _write_additions(lines: _Lines, table: Table, places: Places) -> None:
+def _write_additions(lines: Lines, table: Table, places: Places) -> None:
     lines.heading("Arithmetic proof: the rows add up to the totals as published")
     lines.header("Rows", "Add up to", "Total as published", "Result", amounts=(1, 2))
     for part in table.proof.additions:
@@ -200,7 +118,7 @@ def _write_additions(lines: _Lines, table: Table, places: Places) -> None:
         lines.row += 1
 
 
-def _write_years(lines: _Lines, table: Table, places: Places) -> None:
+def _write_years(lines: Lines, table: Table, places: Places) -> None:
     """Not printed in the table, but there for whoever counts on."""
     lines.heading("All workstreams, year by year")
     headers = [f"{total.label} {words}" for total in table.totals for words in ("in year", "cumulative")]
