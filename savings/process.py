@@ -23,8 +23,10 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.kafka import Cluster, KafkaBus
 from shared.clock import Clock, utc_now
 from shared.database import Database
+from shared.metrics import install_metrics
 from shared.partnership import Partnership
 from shared.settings import DatabaseName, ServiceName, Settings
+from shared.telemetry import Telemetry
 from shared.web import Check, create_app, install_health
 
 SERVICES: Final[tuple[ServiceName, ...]] = get_args(ServiceName)
@@ -43,7 +45,13 @@ class Process:
         self._databases: dict[DatabaseName, Database] = {}
         self.access = Access(self.database("access"), clock)
         self.bus: EmbeddedBus | KafkaBus = self._bus(clock)
-        self.app = create_app(title=f"{self.partnership.name} savings", access=self.access, settings=settings)
+        self.telemetry = Telemetry()
+        self.app = create_app(
+            title=f"{self.partnership.name} savings",
+            access=self.access,
+            settings=settings,
+            answers=self.telemetry.metrics.answers,
+        )
         self._tracker_client = self._client_of_the_tracker(names)
         self.intake = self._intake(clock) if "intake" in names else None
         self.tracker = self._tracker(clock) if "tracker" in names else None
@@ -55,6 +63,7 @@ class Process:
             service.install(self.app)
             checks |= {f"{name}.{check}": run for check, run in service.checks.items()}
         install_health(self.app, checks)
+        install_metrics(self.app, self.telemetry.metrics, settings)
 
     def database(self, name: DatabaseName) -> Database:
         """The database of that name, opened once."""
@@ -125,6 +134,7 @@ class Process:
             bus=self.bus,
             clock=clock,
             tracker=self._tracker_client,
+            telemetry=self.telemetry,
         )
 
     def _tracker(self, clock: Clock) -> Tracker:
@@ -134,6 +144,7 @@ class Process:
             database=self.database("tracker"),
             bus=self.bus,
             clock=clock,
+            telemetry=self.telemetry,
         )
 
     def _reporting(self, clock: Clock) -> Reporting:
@@ -144,6 +155,7 @@ class Process:
             bus=self.bus,
             clock=clock,
             access=self.access,
+            telemetry=self.telemetry,
         )
 
     def _client_of_the_tracker(self, names: Sequence[ServiceName]) -> httpx.AsyncClient | None:

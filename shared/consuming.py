@@ -15,14 +15,17 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.behind import LOOK_SECONDS, OUTAGE_SECONDS, SLOW_SECONDS, STUCK_SECONDS, Behind, Lag, Stuck
 from shared.bus.port import Bus, BusUnavailable, Consumer, Received, TopicPartition
 from shared.clock import Clock
 from shared.database import Database, DatabaseUnavailable
 from shared.positions import Consumed, PositionMoved, offsets_of
+from shared.telemetry import Telemetry
 
 BATCH: Final = 500
 WAIT_SECONDS: Final = 1.0
 _OUTAGE_PAUSE_SECONDS: Final = 0.5
+_LOOK_TIMEOUT_SECONDS: Final = 3
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +47,7 @@ class Consuming:
         handle: Handle,
         after_commit: Callable[[], None],
         clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._bus = bus
         self._database = database
@@ -55,29 +59,78 @@ class Consuming:
         self._clock = clock
         self._consumer: Consumer | None = None
         self._standing: dict[TopicPartition, int] = {}
+        self._seconds = telemetry.seconds
+        self._behind = Behind()
+        self._met_outage = False
+        self._last_told_at = self._seconds()
+        telemetry.metrics.look_up_lag(group, self.lag)
 
     @asynccontextmanager
     async def subscribed(self) -> AsyncIterator[Consumer]:
         """A consumer that starts where the database says; :meth:`run` uses it, and tests that step by hand."""
         async with self._bus.subscribe(self._topics, self._group, self._start_at) as consumer:
             self._consumer = consumer
-            yield consumer
+            try:
+                yield consumer
+            finally:
+                self._consumer = None
 
     async def run(self) -> None:
-        """Consume until cancelled. A bus that is away is waited for, at the start as later."""
+        """Consume until cancelled. A bus that is away is waited for, at the start as later.
+
+        Raises:
+            Stuck: messages wait, and none of them has had its effects for a minute.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch(), name=f"{self._group} watchdog")
+            group.create_task(self._consume(), name=self._group)
+
+    async def _consume(self) -> None:
         while True:
             try:
                 async with self.subscribed() as consumer:
                     await self._run_with(consumer)
             except (BusUnavailable, DatabaseUnavailable) as error:
+                self._met_outage = True
                 log.warning("consuming.cannot_subscribe", group=self._group, error=str(error))
                 await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.watch()
+
+    async def watch(self) -> None:
+        """Look whether anything moves; :meth:`run` does so every few seconds, and tests by hand.
+
+        Raises:
+            Stuck: see :meth:`run`. An outage is waited out, for ten times as long.
+        """
+        now = self._seconds()
+        if await self.lag() is None:
+            self._behind.excuse(now)
+            if now - self._last_told_at >= OUTAGE_SECONDS:
+                log.error("consuming.cannot_be_asked", group=self._group, seconds=round(now - self._last_told_at))
+                raise Stuck(f"{self._group} cannot be asked where it stands. The process ends, to be started again.")
+            return
+        self._last_told_at = now
+        still = self._behind.still(now)
+        if still is None or still.seconds < SLOW_SECONDS:
+            self._met_outage = False
+            return
+        told = log.bind(group=self._group, place=still.place, waiting=still.waiting, still_seconds=round(still.seconds))
+        if still.seconds < (OUTAGE_SECONDS if self._met_outage else STUCK_SECONDS):
+            told.warning("consuming.still", outage=self._met_outage)
+            return
+        told.error("consuming.stuck")
+        raise Stuck(f"{self._group}: {still}. The process ends, to be started again.")
 
     async def _run_with(self, consumer: Consumer) -> None:
         while True:
             try:
                 await self.run_once(consumer)
             except (BusUnavailable, DatabaseUnavailable) as error:
+                self._met_outage = True
                 log.warning("consuming.outage", group=self._group, error=str(error))
                 await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
                 await self._rewind_when_possible(consumer)
@@ -106,8 +159,34 @@ class Consuming:
         """How many messages have not had their effects yet, over all partitions read here."""
         if self._consumer is None:
             return 0
-        ends = await self._consumer.ends()
-        return sum(end - self._standing.get(at, 0) for at, end in ends.items())
+        return (await self._look(self._consumer)).messages
+
+    async def lag(self) -> Lag | None:
+        """How far behind it is; None while that cannot be told: not subscribed, or the bus is away."""
+        if self._consumer is None:
+            return None
+        try:
+            async with asyncio.timeout(_LOOK_TIMEOUT_SECONDS):
+                return await self._look(self._consumer)
+        except (BusUnavailable, TimeoutError) as error:
+            log.warning("consuming.lag_not_known", group=self._group, error=repr(error))
+            return None
+
+    async def keeps_up(self, limit_messages: int, waits_for: str) -> tuple[bool, str]:
+        """A check for ``/readyz``: no more than so many messages wait, and those that do are being worked on."""
+        lag_messages = await self.lag_messages()
+        still = self._behind.still(self._seconds())
+        if still is not None and still.seconds >= SLOW_SECONDS:
+            return False, str(still)
+        return lag_messages <= limit_messages, f"{lag_messages} {waits_for}"
+
+    async def _look(self, consumer: Consumer) -> Lag:
+        ends = await consumer.ends()
+        now = self._seconds()
+        self._behind.look(
+            now, {f"{at.topic}[{at.partition}]": (self._standing.get(at, 0), end) for at, end in ends.items()}
+        )
+        return self._behind.lag(now)
 
     async def _keep(self, batch: Sequence[Received]) -> Mapping[TopicPartition, int]:
         async def work(connection: AsyncConnection) -> Mapping[TopicPartition, int]:

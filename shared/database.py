@@ -189,6 +189,15 @@ class Database:
             await asyncio.sleep(0.01 * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
         raise AssertionError("the last attempt returns or raises")
 
+    async def ask(self, question: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+        """The answer to one question, in a reading transaction of its own.
+
+        Raises:
+            DatabaseUnavailable: try again.
+        """
+        async with self.read() as connection:
+            return await question(connection)
+
     async def close(self) -> None:
         await self._writer.dispose()
         await self._reader.dispose()

@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     tracker_url: str = ""
     #: Signs session cookies; without it nobody can sign in to the pages.
     session_secret: SecretStr = SecretStr("")
+    #: What a reader of /metrics presents as bearer token; unset, whoever reaches the process itself may read them.
+    metrics_token: SecretStr = SecretStr("")
     #: Whether the sign-in page lets anybody pick any role. For a demonstration on this machine alone.
     demonstration: bool = False
     #: Where people reach the product (``https://savings.example.gov.uk``): where links in files lead. Empty: as asked.

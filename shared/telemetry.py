@@ -1,11 +1,27 @@
-"""Logs: one JSON object a line, with the request's id. Tracebacks carry no local variables, which hold credentials."""
+"""What a process tells of itself. Logs are one JSON object a line, with the request's id.
+
+Tracebacks carry no local variables, which hold credentials.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
+
+from shared.metrics import Metrics
+
+
+@dataclass
+class Telemetry:
+    """What the parts of a process tell of themselves by. ``seconds`` is a monotonic clock."""
+
+    metrics: Metrics = field(default_factory=Metrics)
+    seconds: Callable[[], float] = time.monotonic
 
 
 def configure_logging(*, level: int = logging.INFO, human: bool = False) -> None:

@@ -178,9 +178,12 @@ def problem_responses(*errors: type[SavingsError]) -> dict[int | str, dict[str, 
     }
 
 
-def create_app(*, title: str, access: Access, settings: Settings, lifespan: Any = None) -> FastAPI:
+def create_app(
+    *, title: str, access: Access, settings: Settings, lifespan: Any = None, answers: dict[int, int] | None = None
+) -> FastAPI:
     """An application whose every route stands behind the gate, and whose every error is a problem.
 
+    Its answers are counted by status in ``answers``.
     Set ``app.state.draw_problem`` to a :data:`DrawProblem`, and where a page fails people read a page instead.
     """
     gate = Gate(access, settings)
@@ -200,7 +203,7 @@ def create_app(*, title: str, access: Access, settings: Settings, lifespan: Any 
     # Registered by its own name too: what is known only as an Exception is answered outside of the middleware, and
     # raised again to the server as something nobody foresaw.
     app.add_exception_handler(SavingsError, handler)
-    app.add_middleware(_Envelope)
+    app.add_middleware(_Envelope, answers={} if answers is None else answers)
     return app
 
 
@@ -276,8 +279,9 @@ def _refused_query(error: RequestValidationError) -> Refused:
 class _Envelope:
     """Gives each request an id that its log lines, events and entries carry, and each answer its safety headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answers: dict[int, int]) -> None:
         self._app = app
+        self._answers = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -289,6 +293,8 @@ class _Envelope:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                status = message["status"]
+                self._answers[status] = self._answers.get(status, 0) + 1
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"

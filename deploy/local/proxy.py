@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,8 @@ PREFIXES: Final[Mapping[str, str]] = {
     "/v1/checks": "tracker",
 }
 EVERYTHING_ELSE: Final = "reporting"
+#: What is for the operator is not for the world: it is asked of the service itself.
+OPERATORS_ONLY: Final = ("/metrics", "/readyz")
 
 #: A service knows its own part alone; the whole document is generated, kept, and checked to be current.
 _OPENAPI: Final = Path(__file__).parents[2] / "docs" / "openapi.json"
@@ -66,6 +69,8 @@ def proxy(addresses: Mapping[str, str], openapi: Path) -> Starlette:
             yield
 
     async def pass_on(request: Request) -> Response:
+        if request.url.path in OPERATORS_ONLY:
+            return _problem(404, "not-found", "There is no such thing here.", "Ask the service itself.")
         service = service_of(request.url.path)
         # The raw target, so that an encoded path arrives as it was sent.
         target = request.scope["raw_path"] + (b"?" + query if (query := request.scope["query_string"]) else b"")
@@ -78,17 +83,8 @@ def proxy(addresses: Mapping[str, str], openapi: Path) -> Starlette:
         try:
             answer = await client.send(outgoing, stream=True)
         except httpx.TransportError:
-            return JSONResponse(
-                {
-                    "type": "unavailable",
-                    "title": "Unavailable",
-                    "status": 502,
-                    "detail": f"The {service} service does not answer just now.",
-                    "fix": "Send it again in a moment, with the same Idempotency-Key.",
-                },
-                status_code=502,
-                media_type="application/problem+json",
-            )
+            detail = f"The {service} service does not answer just now."
+            return _problem(502, "unavailable", detail, "Send it again in a moment, with the same Idempotency-Key.")
         passed = StreamingResponse(_chunks(answer), status_code=answer.status_code)
         passed.raw_headers = _kept(answer.headers.raw, _HOP_BY_HOP)
         return passed
@@ -100,6 +96,11 @@ def proxy(addresses: Mapping[str, str], openapi: Path) -> Starlette:
     if openapi.exists():
         routes.insert(0, Route("/openapi.json", document))
     return Starlette(routes=routes, lifespan=lifespan)
+
+
+def _problem(status: int, kind: str, detail: str, fix: str) -> JSONResponse:
+    problem = {"type": kind, "title": HTTPStatus(status).phrase, "status": status, "detail": detail, "fix": fix}
+    return JSONResponse(problem, status, media_type="application/problem+json")
 
 
 def _has_body(request: Request) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Final
 
@@ -34,6 +35,7 @@ from shared.errors import (
     Forbidden,
     NotFound,
     Refused,
+    SavingsError,
     TooLarge,
     TooMany,
     Unauthenticated,
@@ -112,8 +114,9 @@ async def state(
     Repeated with the same ``Idempotency-Key`` it answers as the first time, with ``Idempotent-Replayed: true``; so does
     one without a key that is the same as the last of its workstream and scope.
     """
-    body = await read_body(request, RETURN_LIMIT_BYTES)
-    document = read_json(body, request.headers.get("content-type"))
+    with _refusals_counted(request, dry_run):
+        body = await read_body(request, RETURN_LIMIT_BYTES)
+        document = read_json(body, request.headers.get("content-type"))
     readings = [read_return(document, stating.vocabulary, stating.today(), key)]
     if dry_run:
         [decision] = decisions = await stating.consider(readings, caller)
@@ -151,10 +154,11 @@ async def state_batch(
     and keeps none where one of them may not stand; each fault points to its place in the batch. An ``Idempotency-Key``
     stands for each return that has no ``idempotency_key`` of its own, together with its place in the batch.
     """
-    body = await read_body(request, BATCH_LIMIT_BYTES)
-    content_type, today = request.headers.get("content-type"), stating.today()
-    # A large batch takes a while to read; others are served meanwhile.
-    batch = await asyncio.to_thread(read_batch, body, content_type, stating.vocabulary, today, key)
+    with _refusals_counted(request, dry_run):
+        body = await read_body(request, BATCH_LIMIT_BYTES)
+        content_type, today = request.headers.get("content-type"), stating.today()
+        # A large batch takes a while to read; others are served meanwhile.
+        batch = await asyncio.to_thread(read_batch, body, content_type, stating.vocabulary, today, key)
     if dry_run:
         decisions = await stating.consider(batch.readings, caller)
     else:
@@ -235,6 +239,17 @@ async def submissions(
 async def submission(submission_id: str, caller: Caller, listing: ListingOf) -> Response:
     """With who stated it, its place in its stream, and the answer that was given."""
     return JSONResponse(whole_of(await listing.find(submission_id, caller)))
+
+
+@contextmanager
+def _refusals_counted(request: Request, dry_run: bool) -> Iterator[None]:
+    """What cannot even be read is refused too; the rest is counted where it is decided."""
+    try:
+        yield
+    except SavingsError as error:
+        if not dry_run:
+            request.app.state.intake.metrics.refused(error)
+        raise
 
 
 def _json(content: str, status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -60,6 +60,8 @@ class Inbox:
         self._partnership = partnership
         self._stating = stating
         self._clock = clock
+        #: What became of the messages handled last; the transaction may still be given up.
+        self.decided: list[Decision] = []
         self._council_of = {f"{TOPIC_PREFIX}{one.register_code}": one for one in partnership.councils}
 
     @property
@@ -82,6 +84,7 @@ class Inbox:
                 if self._stating.may_be_kept(item.reading, speakers[topic])
             ]
         )
+        self.decided = []
         # All councils' streams at once: locks are taken in one order whoever else takes them.
         heads = await store.lock_heads(connection, locked)
         moved: set[Stream] = set()
@@ -98,6 +101,7 @@ class Inbox:
         readings = [item.reading for item in items]
         heads = {**await store.read_heads(connection, streams_of(readings)), **locked}
         decisions = await self._stating.decide(connection, readings, speaker, heads)
+        self.decided += decisions
         rejections = await self._rejections(connection, council, items, decisions, heads)
         accepted = {
             decision.id: (decision, item)

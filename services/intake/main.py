@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import httpx
@@ -28,6 +29,7 @@ from shared.database import Database
 from shared.outbox import Outbox, Relay
 from shared.partnership import Partnership
 from shared.settings import Settings
+from shared.telemetry import Telemetry
 from shared.web import Check
 
 #: More than this in the outbox means that the bus is away, or that the relay does not keep up.
@@ -48,13 +50,16 @@ class Intake:
         bus: Bus,
         clock: Clock,
         tracker: httpx.AsyncClient | None,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        telemetry = telemetry or Telemetry()
         self.settings = settings
         self.partnership = partnership
         self.database = database
         self.outbox: Outbox = store.outbox
         self.relay = Relay(self.outbox, database, bus, clock)
-        self.stating = Stating(partnership, database, self.relay, clock)
+        self.metrics = telemetry.metrics
+        self.stating = Stating(partnership, database, self.relay, clock, self.metrics)
         self.listing = Listing(database, partnership)
         self.rejections = Rejections(database, partnership)
         self.preview = Preview(tracker)
@@ -67,10 +72,14 @@ class Intake:
             topics=self.inbox.topics,
             group=GROUP,
             handle=self.inbox.handle,
-            after_commit=self.relay.nudge,
+            after_commit=self._kept_from_inbox,
             clock=clock,
+            telemetry=telemetry,
         )
         self._bus = bus
+        self.metrics.look_up_parked("intake.outbox", partial(database.ask, self.outbox.parked_count))
+        self.metrics.look_up_parked("intake.parked", partial(database.ask, self.consumed.parked_count))
+        self.metrics.look_up_waiting("intake.outbox", partial(database.ask, self.outbox.waiting_count))
 
     def install(self, app: FastAPI) -> None:
         app.include_router(router)
@@ -90,6 +99,11 @@ class Intake:
             finally:
                 for task in tasks:
                     task.cancel()
+
+    def _kept_from_inbox(self) -> None:
+        # Only now: a transaction may be tried again, or given up.
+        self.stating.counted(self.inbox.decided, kept=True)
+        self.relay.nudge()
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -111,10 +125,9 @@ class Intake:
         return waiting <= WAITING_LIMIT, f"{waiting} waiting, {parked} parked"
 
     async def _inbox_keeps_up(self) -> tuple[bool, str]:
-        lag = await self.consuming.lag_messages()
-        async with self.database.read() as connection:
-            parked = await self.consumed.parked_count(connection)
-        return lag <= LAG_LIMIT, f"{lag} messages on the councils' topics wait to be read, {parked} parked"
+        keeps_up, told = await self.consuming.keeps_up(LAG_LIMIT, "messages on the councils' topics wait to be read")
+        parked = await self.database.ask(self.consumed.parked_count)
+        return keeps_up, f"{told}, {parked} parked"
 
     async def _bus_is_ready(self) -> tuple[bool, str]:
         ready = await self._bus.ready()

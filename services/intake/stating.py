@@ -22,6 +22,7 @@ from services.intake.vocabulary import Vocabulary
 from shared.clock import Clock, local_day
 from shared.database import Database
 from shared.figures import Stream
+from shared.metrics import Metrics
 from shared.outbox import Relay
 from shared.partnership import Partnership
 from shared.principal import Principal
@@ -40,6 +41,7 @@ class Stating:
         database: Database,
         relay: Relay,
         clock: Clock,
+        metrics: Metrics,
         new_id: Callable[[datetime], str] | None = None,
     ) -> None:
         self.vocabulary = Vocabulary(partnership)
@@ -47,6 +49,7 @@ class Stating:
         self._database = database
         self._relay = relay
         self._clock = clock
+        self._metrics = metrics
         self._new_id = new_id or submission_id
 
     def today(self) -> date:
@@ -62,7 +65,7 @@ class Stating:
         """
         may_be_kept = [reading for reading in readings if self.may_be_kept(reading, by)]
         if not may_be_kept:
-            return await self.consider(readings, by)
+            return self.counted(await self.consider(readings, by), kept=False)
 
         async def work(connection: AsyncConnection) -> list[Decision]:
             streams = streams_of(may_be_kept)
@@ -79,9 +82,9 @@ class Stating:
         try:
             decisions = await self._in_transaction(work)
         except _NothingToKeep as nothing:
-            return nothing.decisions
+            return self.counted(nothing.decisions, kept=False)
         self._relay.nudge()
-        return decisions
+        return self.counted(decisions, kept=True)
 
     async def consider(self, readings: Sequence[Reading], by: Principal) -> list[Decision]:
         """Decide returns in order as :meth:`state` would; nothing is locked and nothing kept."""
@@ -111,6 +114,15 @@ class Stating:
             len(accepted),
         )
         await store.outbox.put(connection, messages)
+
+    def counted(self, decisions: list[Decision], *, kept: bool) -> list[Decision]:
+        """Decisions that have been committed, or were not to be ``kept``: counted, as they are."""
+        if kept:
+            self._metrics.accepted(sum(isinstance(decision, Accepted) for decision in decisions))
+        for decision in decisions:
+            if isinstance(decision, NotTaken):
+                self._metrics.refused(decision.error)
+        return decisions
 
     def may_be_kept(self, reading: Reading, by: Principal) -> bool:
         """Whether it is worth a lock: what is of the wrong form, or not the caller's to state, is not."""

@@ -23,8 +23,10 @@ _KEYS_AT_ONCE: Final = 5_000
 _Line = tuple[Account, EntriesPosted, EntryPosted]
 
 
-async def fold(connection: AsyncConnection, batch: Sequence[Received], partnership: Partnership, clock: Clock) -> None:
-    """Fold a batch of events into the read model; those folded before are left out.
+async def fold(
+    connection: AsyncConnection, batch: Sequence[Received], partnership: Partnership, clock: Clock
+) -> Sequence[EntriesPosted]:
+    """Fold a batch of events into the read model; those folded before are left out of it, and of what is returned.
 
     What stands afterwards does not depend on the order in which they come.
 
@@ -35,7 +37,7 @@ async def fold(connection: AsyncConnection, batch: Sequence[Received], partnersh
     posted = {event.id: _read(event, partnership) for _, event in received}
     fresh = [posted[event.id] for _, event in await consumed.first_time(connection, received, clock)]
     if not fresh:
-        return
+        return fresh
     await _keep_returns(connection, fresh)
     lines = [(entry.account_in(each.stream), each, entry) for each in fresh for entry in each.entries]
     if lines:
@@ -43,6 +45,7 @@ async def fold(connection: AsyncConnection, batch: Sequence[Received], partnersh
         await _keep_entries(connection, lines)
     # Last, because it is the one row that every folding transaction wants.
     await connection.execute(ledger.update().values(version=ledger.c.version + len(fresh)))
+    return fresh
 
 
 def _read(event: Event, partnership: Partnership) -> EntriesPosted:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
@@ -23,6 +25,7 @@ from shared.database import Database
 from shared.events import ENTRIES_TOPIC
 from shared.partnership import Partnership
 from shared.settings import Settings
+from shared.telemetry import Telemetry
 from shared.web import Check
 
 #: With more events than these waiting to be folded, what is shown is not the newest.
@@ -41,7 +44,9 @@ class Reporting:
         bus: Bus,
         clock: Clock,
         access: Access,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        telemetry = telemetry or Telemetry()
         self.partnership = partnership
         self.database = database
         self.word_templates = WordTemplates(settings.word_templates, partnership)
@@ -58,9 +63,13 @@ class Reporting:
             topics=[ENTRIES_TOPIC],
             group="savings.reporting",
             handle=self._fold,
-            after_commit=lambda: None,
+            after_commit=self._shown,
             clock=clock,
+            telemetry=telemetry,
         )
+        self._metrics = telemetry.metrics
+        self._recorded: Sequence[datetime] = ()
+        self._metrics.look_up_parked("reporting.parked", partial(database.ask, store.consumed.parked_count))
 
     def install(self, app: FastAPI) -> None:
         """Put the service's addresses on an application."""
@@ -89,7 +98,12 @@ class Reporting:
         }
 
     async def _fold(self, connection: AsyncConnection, batch: Sequence[Received]) -> None:
-        await handlers.fold(connection, batch, self.partnership, self._clock)
+        folded = await handlers.fold(connection, batch, self.partnership, self._clock)
+        self._recorded = [each.recorded_at for each in folded]
+
+    def _shown(self) -> None:
+        # Only now: a transaction may be tried again, or given up.
+        self._metrics.shown(self._recorded, self._clock())
 
     async def _check_database(self) -> tuple[bool, str]:
         async with self.database.read() as connection:
@@ -106,5 +120,4 @@ class Reporting:
         return ready, "answers" if ready else "does not answer"
 
     async def _check_lag(self) -> tuple[bool, str]:
-        lag = await self.consuming.lag_messages()
-        return lag <= _LAG_LIMIT, f"{lag} events wait to be folded"
+        return await self.consuming.keeps_up(_LAG_LIMIT, "events wait to be folded")

@@ -44,14 +44,14 @@ class _Read(NamedTuple):
 
 async def post_returns(
     connection: AsyncConnection, batch: Sequence[Received], *, partnership: str, clock: Clock
-) -> None:
-    """Post a batch of accepted returns, in their order, and tell of each what was posted.
+) -> int:
+    """Post a batch of accepted returns, in their order, and tell of each what was posted; how many it posted.
 
     ``partnership`` is the code of the one whose ledgers these are. The transaction is the caller's.
     """
     returns = await _new_returns(connection, batch, partnership, clock)
     if not returns:
-        return
+        return 0
     locked = await writing.lock(connection, {read.accepted.stream for read in returns})
     before = await writing.known(connection, {key for read in returns for key in _accounts_of(read.accepted)})
     heads = {stream: lock.head for stream, lock in locked.items()}
@@ -72,6 +72,7 @@ async def post_returns(
         told.append(_told(event, accepted, outcome, now))
     await writing.keep(connection, locked, before, posted)
     await outbox.put(connection, told)
+    return len(returns)
 
 
 async def _new_returns(

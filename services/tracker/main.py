@@ -6,12 +6,13 @@ It never rejects: what it cannot post is parked, counted and shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from migrations import is_current
 from services.tracker import store
@@ -20,7 +21,7 @@ from services.tracker.api import router
 from services.tracker.handlers import post_returns
 from services.tracker.proving import Proving
 from services.tracker.verifying import Progress, Verdict, verify
-from shared.bus.port import Bus
+from shared.bus.port import Bus, Received
 from shared.clock import Clock
 from shared.consuming import Consuming
 from shared.database import Database
@@ -28,6 +29,7 @@ from shared.events import SUBMISSIONS_TOPIC
 from shared.outbox import Relay
 from shared.partnership import Partnership
 from shared.settings import Settings
+from shared.telemetry import Telemetry
 from shared.web import Check
 
 #: With more returns than these waiting to be posted, the ledgers are behind.
@@ -40,8 +42,16 @@ class Tracker:
     """The service: what it stands on, what it runs, and what it answers over HTTP."""
 
     def __init__(
-        self, *, settings: Settings, partnership: Partnership, database: Database, bus: Bus, clock: Clock
+        self,
+        *,
+        settings: Settings,
+        partnership: Partnership,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        telemetry = telemetry or Telemetry()
         self.settings = settings
         self.partnership = partnership
         self.database = database
@@ -56,10 +66,17 @@ class Tracker:
             consumed=store.consumed,
             topics=[SUBMISSIONS_TOPIC],
             group="savings.tracker",
-            handle=partial(post_returns, partnership=partnership.code, clock=clock),
-            after_commit=self.relay.nudge,
+            handle=self._post,
+            after_commit=self._posted,
             clock=clock,
+            telemetry=telemetry,
         )
+        self._clock = clock
+        self._metrics = telemetry.metrics
+        self._posting = 0
+        self._metrics.look_up_parked("tracker.outbox", partial(database.ask, self.outbox.parked_count))
+        self._metrics.look_up_parked("tracker.parked", partial(database.ask, self.consumed.parked_count))
+        self._metrics.look_up_waiting("tracker.outbox", partial(database.ask, self.outbox.waiting_count))
         self.proving = Proving(database, partnership, self.consuming)
 
     def install(self, app: FastAPI) -> None:
@@ -90,6 +107,14 @@ class Tracker:
         """Re-read every entry of every ledger; ``progress`` is told how far it has got."""
         return await verify(self.database, progress)
 
+    async def _post(self, connection: AsyncConnection, batch: Sequence[Received]) -> None:
+        self._posting = await post_returns(connection, batch, partnership=self.partnership.code, clock=self._clock)
+
+    def _posted(self) -> None:
+        # Only now: a transaction may be tried again, or given up.
+        self._metrics.posted(self._posting)
+        self.relay.nudge()
+
     async def _check_database(self) -> tuple[bool, str]:
         async with self.database.read() as connection:
             waiting = await self.outbox.waiting_count(connection)
@@ -105,5 +130,4 @@ class Tracker:
         return ready, "answers" if ready else "does not answer"
 
     async def _check_lag(self) -> tuple[bool, str]:
-        lag = await self.consuming.lag_messages()
-        return lag <= _LAG_LIMIT, f"{lag} returns wait to be posted"
+        return await self.consuming.keeps_up(_LAG_LIMIT, "returns wait to be posted")

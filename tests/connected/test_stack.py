@@ -15,9 +15,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.processes import Unavailable
 from deploy.local.stack import Stack
+from savings.demonstration import RETURNS
+from savings.loading import read_returns
 from savings.process import SERVICES
 
 pytestmark = pytest.mark.long
@@ -147,6 +150,28 @@ async def test_one_origin_leads_to_each_service_and_each_answers_for_itself(
         assert {check.split(".")[0] for check in ready["checks"]} == {"access", service.name}
     checks = (await http.get("/v1/checks", params={"full": "true"}, headers=stack.credential("auditor"))).json()
     assert checks["holds"] is True
+
+
+async def test_each_process_tells_its_own_metrics_and_the_one_origin_none(
+    stack: Stack, http: httpx.AsyncClient
+) -> None:
+    assert (await http.get("/metrics")).status_code == 404
+    told: dict[str, dict[str, float]] = {}
+    for service in stack.services.values():
+        told[service.name] = {}
+        for family in text_string_to_metric_families((await http.get(f"{service.url}/metrics")).text):
+            for sample in family.samples:
+                told[service.name].setdefault(sample.name, 0)
+                told[service.name][sample.name] += sample.value
+    returns = len(read_returns(Path(RETURNS)))
+    assert told["intake"]["savings_returns_accepted_total"] == returns
+    assert told["tracker"]["savings_returns_posted_total"] == returns
+    assert told["reporting"]["savings_end_to_end_seconds_count"] == returns
+    assert told["tracker"]["savings_returns_accepted_total"] == told["intake"]["savings_returns_posted_total"] == 0
+    for name in SERVICES:
+        assert told[name]["savings_lag_messages"] == told[name]["savings_lag_seconds"] == 0
+        assert told[name]["savings_parked"] == 0
+        assert told[name]["process_cpu_seconds_total"] > 0
 
 
 async def test_from_the_send_to_the_table(

@@ -13,10 +13,12 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from shared.principal import Role
 from tests.deployment import Deployment, deployed
 
-#: What answers without a key, and why it may: health for the machines that watch, what a browser needs to sign in.
+#: What answers without a key, and why it may: health and metrics for the machines that watch (no proxy of ours passes
+#: them on), what a browser needs to sign in.
 PUBLIC = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
+    ("GET", "/metrics"),
     ("GET", "/sign-in"),
     ("POST", "/sign-in"),
     ("POST", "/sign-out"),

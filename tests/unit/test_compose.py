@@ -11,11 +11,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from deploy.kafka.desired import read_desired
-from deploy.local.proxy import PREFIXES
+from deploy.local.proxy import OPERATORS_ONLY, PREFIXES, proxy
 from deploy.new_secrets import new_secrets, register_codes
 
 COMPOSE: dict[str, Any] = yaml.safe_load(Path("docker-compose.yml").read_text(encoding="utf-8"))
@@ -105,6 +106,29 @@ def test_both_proxies_route_alike() -> None:
         assert below == [f"{path}/*" for path in plain]
         found |= dict.fromkeys(plain, service)
     assert found == dict(PREFIXES)
+
+
+def test_both_proxies_keep_from_the_world_what_is_for_the_operator() -> None:
+    caddy = Path("deploy/proxy/Caddyfile").read_text(encoding="utf-8")
+    found = re.search(r"@operators path (.+)\n\s+respond @operators 404", caddy)
+    assert found is not None
+    assert set(found[1].split()) == set(OPERATORS_ONLY) == {"/metrics", "/readyz"}
+
+
+async def test_the_developers_proxy_asks_no_service_for_them() -> None:
+    nowhere = dict.fromkeys(OURS, "http://127.0.0.1:1")
+    app = proxy(nowhere, Path("docs/openapi.json"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://proxy.test") as client:
+        assert [(await client.get(path)).status_code for path in OPERATORS_ONLY] == [404, 404]
+        assert (await client.get("/healthz")).status_code == 502
+
+
+def test_each_process_of_ours_is_scraped_under_its_services_name() -> None:
+    [job] = yaml.safe_load(Path("deploy/monitoring/prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    [found] = job["dns_sd_configs"]
+    assert tuple(found["names"]) == OURS
+    assert {SERVICES[name]["command"][-1] for name in OURS} == {str(found["port"])}
+    assert job["relabel_configs"] == [{"source_labels": ["__meta_dns_name"], "target_label": "service"}]
 
 
 def test_the_image_runs_as_nobody_in_particular_and_is_asked_whether_it_is_well() -> None:
