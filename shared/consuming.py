@@ -47,7 +47,7 @@ class Consuming:
         handle: Handle,
         after_commit: Callable[[], None],
         clock: Clock,
-        telemetry: Telemetry,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._bus = bus
         self._database = database
@@ -59,6 +59,7 @@ class Consuming:
         self._clock = clock
         self._consumer: Consumer | None = None
         self._standing: dict[TopicPartition, int] = {}
+        telemetry = telemetry or Telemetry()
         self._seconds = telemetry.seconds
         self._behind = Behind()
         self._met_outage = False
