@@ -95,7 +95,7 @@ def _gets(keyword: str, before: Any, after: Any) -> Gets:
         return Gets.NARROWER if before is None or after > before else Gets.WIDER
     if keyword in _AT_MOST:
         return Gets.NARROWER if before is None or after < before else Gets.WIDER
-    return Gets.NARROWER if keyword in _FORMS and before is None else Gets.OTHER
+    return Gets.OTHER
 
 
 def _compare_values(old: Schema, new: Schema, where: str) -> Iterator[Change]:

@@ -59,6 +59,7 @@ SCHEMA = {
         "pence": {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 9}, {"type": "null"}], "default": None},
         "given": {"$ref": "#/$defs/JsonValue", "default": None},
         "flag": {"type": ["boolean", "null"], "default": None},
+        "more": {"type": "array", "default": []},
         "lines": {"type": "array", "items": {"$ref": "#/$defs/Line"}, "maxItems": 500},
     },
     "$defs": {
@@ -143,6 +144,10 @@ NARROWER: dict[str, tuple[Change, str]] = {
         lambda s: at("lines", "note")(s).update(pattern="^A"),
         "lines[].note had the pattern None, and has now ^A.",
     ),
+    "anything in a list becomes a type": (
+        lambda s: at("more")(s).update(items={"type": "string"}),
+        "more[] took anything, and now takes string only.",
+    ),
     "unknown fields are refused": (
         lambda s: s.update(additionalProperties=False),
         "the event ignored fields that it does not know, and now refuses them.",
@@ -224,6 +229,10 @@ WIDER: dict[str, tuple[Change, str]] = {
         lambda s: s["$defs"]["Line"]["properties"].update(note={}),
         "lines[].note was string, and may now be anything.",
     ),
+    "a type in a list becomes anything": (
+        lambda s: at("lines")(s).pop("items"),
+        "lines[] was object, and may now be anything.",
+    ),
     "it may be longer": (lambda s: at("year")(s).update(maxLength=70), "year had the maxLength 20, and has now 70."),
     "a limit is gone": (lambda s: at("year")(s).pop("minLength"), "year had the minLength 2, and has now None."),
     "it may be shorter": (lambda s: at("year")(s).update(minLength=1), "year had the minLength 2, and has now 1."),
@@ -272,6 +281,7 @@ def test_where_nothing_else_was_to_come_a_field_more_is_for_its_takers_alone() -
     assert breaking_changes(CLOSED, more, written=True) == [told]
     told = "the event had no fields but those told, and may now have others."
     assert breaking_changes(CLOSED, SCHEMA, written=True) == [told]
+    assert breaking_changes(CLOSED, SCHEMA, written=False) == []
 
 
 def broken_anywhere(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
