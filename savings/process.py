@@ -5,6 +5,8 @@ The embedded default serves all three services in one process. Each may as well 
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -124,7 +126,8 @@ class Process:
             settings.kafka_password.get_secret_value(),
             settings.kafka_ca_file,
         )
-        return KafkaBus(cluster, client_id=f"savings-{'-'.join(self._names)}")
+        # The broker's own tools show it: which of several processes has which partitions.
+        return KafkaBus(cluster, client_id=f"savings-{'-'.join(self._names)}-{socket.gethostname()}-{os.getpid()}")
 
     def _intake(self, clock: Clock) -> Intake:
         return Intake(

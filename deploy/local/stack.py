@@ -88,6 +88,7 @@ class Stack:
         self.passwords: dict[str, str] = {}
         self.keys: dict[str, str] = {}
         self.services: dict[ServiceName, ServiceProcess] = {}
+        self.others: list[ServiceProcess] = []
         self.proxy: ServiceProcess | None = None
 
     @property
@@ -130,6 +131,15 @@ class Stack:
                 part.wait_until_ready()
         write_env(self)
 
+    def another(self, name: ServiceName) -> ServiceProcess:
+        """One more process of a service, not started yet: it shares the partitions, and the proxy does not know it."""
+        number = 2 + sum(other.name.startswith(f"{name}-") for other in self.others)
+        [port] = free_ports(1)
+        ports = {part: service.port for part, service in self.services.items()} | {name: port}
+        other = self._service(name, ports, called=f"{name}-{number}")
+        self.others.append(other)
+        return other
+
     @property
     def settings(self) -> Settings:
         """Those of an administrator: every database, each under its own role, and the broker as its super user."""
@@ -164,7 +174,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop all of it in order: what serves, then what it stands on. The directory stays for a look."""
-        parts = [self.proxy, *self.services.values()]
+        parts = [self.proxy, *self.others, *self.services.values()]
         for part in parts:
             if part is not None:
                 part.stop()
@@ -254,7 +264,8 @@ class Stack:
         finally:
             await process.close()
 
-    def _service(self, name: ServiceName, ports: Mapping[str, int]) -> ServiceProcess:
+    def _service(self, name: ServiceName, ports: Mapping[str, int], called: str = "") -> ServiceProcess:
+        called = called or name
         environment = {
             **_BARE_ENVIRONMENT,
             "SAVINGS_PARTNERSHIP_FILE": str(PARTNERSHIP_FILE),
@@ -271,7 +282,8 @@ class Stack:
             **self._environment,
         }
         command = ["savings", "serve", name, "--port", str(ports[name])]
-        return ServiceProcess(name, command, ports[name], environment, self.directory / f"{name}.log", ready="/readyz")
+        log = self.directory / f"{called}.log"
+        return ServiceProcess(called, command, ports[name], environment, log, ready="/readyz")
 
     def _proxy_process(self, ports: Mapping[str, int]) -> ServiceProcess:
         command = ["deploy.local.proxy", "--port", str(ports["proxy"])]
