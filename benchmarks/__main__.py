@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 _NOT_BENCHMARKS = {"__main__", "result", "returns"}
+#: It measures what things take, for docs/scale.md, and takes long.
+_ONLY_WHEN_NAMED = {"scale"}
 
 
 def main() -> None:
@@ -22,8 +24,10 @@ def main() -> None:
         if module.name not in _NOT_BENCHMARKS
     )
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"one of {', '.join(names)}; all when none is named")
-    chosen = parser.parse_args().names or names
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"one of {', '.join(names)}; all but scale when none is named"
+    )
+    chosen = parser.parse_args().names or [name for name in names if name not in _ONLY_WHEN_NAMED]
     if unknown := sorted(set(chosen) - set(names)):
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(names)}")
     print(f"Python {platform.python_version()}, {os.cpu_count()} processors, {platform.system()} {platform.machine()}")

@@ -28,3 +28,15 @@ class Result:
             f"{self.name}: {self.ours:,.1f} {self.unit}, floor {self.floor:,.1f} {self.unit}, "
             f"ratio {self.ratio:.2f} (goal {side} {figure:g}: {'met' if self.holds else 'MISSED'})"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Something measured that has neither floor nor goal."""
+
+    name: str
+    text: str
+    holds: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
