@@ -135,7 +135,8 @@ class Stack:
         """One more process of a service, not started yet: it shares the partitions, and the proxy does not know it."""
         number = 2 + sum(other.name.startswith(f"{name}-") for other in self.others)
         [port] = free_ports(1)
-        ports = {part: service.port for part, service in self.services.items()} | {name: port}
+        ports: dict[str, int] = {part: service.port for part, service in self.services.items()}
+        ports[name] = port
         other = self._service(name, ports, called=f"{name}-{number}")
         self.others.append(other)
         return other
