@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.behind import LOOK_SECONDS, OUTAGE_SECONDS, SLOW_SECONDS, STUCK_SECONDS, Behind, Lag, Stuck
 from shared.bus.port import Bus, BusUnavailable, Consumer, Received, TopicPartition
 from shared.clock import Clock
+from shared.correlation import correlation_id_of, lines_of_ids
 from shared.database import Database, DatabaseUnavailable
 from shared.positions import Consumed, PositionMoved, offsets_of
 from shared.telemetry import Telemetry
@@ -198,6 +199,8 @@ class Consuming:
         positions = await self._database.in_transaction(work)
         self._standing |= positions
         self._after_commit()
+        for ids in lines_of_ids(batch):
+            log.info("consuming.kept", group=self._group, batch=offsets_of(batch), correlation_ids=ids)
         return positions
 
     async def _keep_one_by_one(self, batch: Sequence[Received]) -> Mapping[TopicPartition, int]:
@@ -209,7 +212,13 @@ class Consuming:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up what stands behind it
                 reason = f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
-                log.error("consuming.parked", group=self._group, at=offsets_of([message]), reason=reason)
+                log.error(
+                    "consuming.parked",
+                    group=self._group,
+                    at=offsets_of([message]),
+                    reason=reason,
+                    correlation_id=correlation_id_of(message.headers),
+                )
                 positions |= await self._park(message, reason)
         return positions
 

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.bus.port import Bus, BusUnavailable, Headers, Message
 from shared.clock import Clock
+from shared.correlation import lines_of_ids
 from shared.database import Database, DatabaseUnavailable, ForEach, Identity, Moment, insert
 
 BATCH: Final = 500
@@ -173,6 +174,8 @@ class Relay:
                         .where(self._outbox.rows.c.id == row_id)
                         .values(parked_reason=str(refused))
                     )
+        for ids in lines_of_ids(messages):
+            log.info("relay.sent", topics=sorted({message.topic for message in messages}), correlation_ids=ids)
         return len(rows)
 
     async def _next_batch(self) -> tuple[list[int], list[Message]]:

@@ -30,6 +30,7 @@ from werkzeug.http import quote_etag
 from werkzeug.sansio.http import is_resource_modified
 
 from shared.access import Access
+from shared.correlation import request_id_given
 from shared.errors import Fault, Forbidden, Refused, SavingsError, TooLarge, TooMany, Unauthenticated
 from shared.principal import Principal, Role
 from shared.settings import Settings
@@ -287,20 +288,21 @@ class _Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if 0 < len(given) <= 64 and given.isascii() and given.isprintable() else uuid4().hex
+        headers = Headers(scope=scope)
+        given = request_id_given(headers.get("x-request-id", ""), headers.get("traceparent", ""))
+        request_id = given or uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._answers[status] = self._answers.get(status, 0) + 1
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Referrer-Policy"] = "same-origin"
-                headers.setdefault("Cache-Control", "no-store")
-                headers.setdefault(
+                told = MutableHeaders(scope=message)
+                told["X-Request-ID"] = request_id
+                told["X-Content-Type-Options"] = "nosniff"
+                told["Referrer-Policy"] = "same-origin"
+                told.setdefault("Cache-Control", "no-store")
+                told.setdefault(
                     "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
                 )
             await send(message)

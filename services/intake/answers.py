@@ -82,6 +82,7 @@ def whole_of(found: Found) -> dict[str, Any]:
         "id": found.id,
         "version": found.version,
         "recorded_at": moment_text(found.recorded_at),
+        "request_id": found.request_id,
         "stated_by": _stated_by(found),
         "stated": json.loads(found.content),
         "answer": json.loads(found.answer),

@@ -275,6 +275,7 @@ class SubmissionOut(AnswerModel):
     id: str
     version: int
     recorded_at: Moment
+    request_id: str = Field(description="that of the request it came in; by it the logs tell its whole way")
     stated_by: StatedByOut
     stated: ReturnIn
     answer: AnswerOut

@@ -21,6 +21,7 @@ from services.tracker.store import consumed, outbox
 from shared.bus.envelope import Event, PoisonMessage, from_message, to_message
 from shared.bus.port import Message, Received
 from shared.clock import Clock
+from shared.correlation import correlation_id_of
 from shared.events import (
     ENTRIES_POSTED,
     ENTRIES_TOPIC,
@@ -29,6 +30,7 @@ from shared.events import (
     TRACKER_SOURCE,
     ReturnAccepted,
 )
+from shared.positions import offsets_of
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,11 @@ async def post_returns(
         outcome = ledger.post(accepted, held, heads[stream])
         if accepted.version != heads[stream].version + 1:
             log.warning(
-                "posting.out_of_order", stream=str(stream), version=accepted.version, standing=heads[stream].version
+                "posting.out_of_order",
+                stream=str(stream),
+                version=accepted.version,
+                standing=heads[stream].version,
+                correlation_id=event.correlation_id,
             )
         heads[stream] = outcome.head
         held |= outcome.held
@@ -85,7 +91,12 @@ async def _new_returns(
         try:
             event, content = _read(message, partnership)
         except (PoisonMessage, Unpostable) as error:
-            log.warning("posting.parked", at=str(message.at), offset=message.offset, reason=str(error))
+            log.warning(
+                "posting.parked",
+                at=offsets_of([message]),
+                reason=str(error),
+                correlation_id=correlation_id_of(message.headers),
+            )
             await consumed.park(connection, message, str(error), clock)
         else:
             readable.append((message, event))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import statistics
@@ -69,7 +70,9 @@ async def tidy_total(http: httpx.AsyncClient, stack: Stack) -> str:
     )
 
 
-async def state(http: httpx.AsyncClient, stack: Stack, pounds: int, key: str | None = None) -> None:
+async def state(
+    http: httpx.AsyncClient, stack: Stack, pounds: int, key: str | None = None, request_id: str | None = None
+) -> None:
     """State it anew, again and again until it has been acknowledged, as a finance system does."""
     document = {
         "workstream": "highways",
@@ -79,6 +82,7 @@ async def state(http: httpx.AsyncClient, stack: Stack, pounds: int, key: str | N
         "lines": [{"year": "2014/15", "amount": f"{pounds}.00", "basis": "forecast"}],
     }
     headers = {**stack.credential("lead-highways"), "Idempotency-Key": key or uuid4().hex}
+    headers |= {"X-Request-ID": request_id} if request_id else {}
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             try:
@@ -172,6 +176,23 @@ async def test_each_process_tells_its_own_metrics_and_the_one_origin_none(
         assert told[name]["savings_lag_messages"] == told[name]["savings_lag_seconds"] == 0
         assert told[name]["savings_parked"] == 0
         assert told[name]["process_cpu_seconds_total"] > 0
+
+
+async def test_the_id_of_a_request_is_in_the_log_of_each_service(stack: Stack, http: httpx.AsyncClient) -> None:
+    name = f"finance/{uuid4().hex}"
+    await state(http, stack, 999_000, request_id=name)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        for service in SERVICES:
+            log = stack.directory / f"{service}.log"
+            # It is a file: it calls nobody when it has grown.
+            while not [line for line in logged(log) if name in line.get("correlation_ids", [])]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+def logged(log: Path) -> list[dict[str, Any]]:
+    """The lines of a log that are whole."""
+    lines = log.read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line[0] == "{" and line[-1] == "\n"]
 
 
 async def test_from_the_send_to_the_table(
