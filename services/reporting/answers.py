@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -121,13 +122,21 @@ class Answers:
 
     async def figures(self, question: Question) -> Figures:
         """What the table that answers a question is built from, of one moment."""
+        async with self.at_one_state() as connection:
+            return await self.figures_on(connection, question)
+
+    def at_one_state(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """All that is read on this connection is of one state."""
+        return self._database.read()
+
+    async def figures_on(self, connection: AsyncConnection, question: Question) -> Figures:
+        """What the table that answers a question is built from, of the state that a connection reads."""
         scopes = [PARTNERSHIP] if question.home is None else [PARTNERSHIP, Scope(question.home)]
-        async with self._database.read() as connection:
-            version = await store.ledger_version(connection)
-            round_ = await self._open_round(version, question, connection)
-            return await read_figures(
-                connection, self.partnership, scopes, as_at=question.as_at, known_at=question.known_at, round_=round_
-            )
+        version = await store.ledger_version(connection)
+        round_ = await self._open_round(version, question, connection)
+        return await read_figures(
+            connection, self.partnership, scopes, as_at=question.as_at, known_at=question.known_at, round_=round_
+        )
 
     async def _draft(self, figures: Figures, question: Question, form: Form, around: _Around) -> bytes:
         state = State("Draft", figures.table(question), figures.posted)
@@ -151,8 +160,12 @@ class Answers:
     async def _written(self, form: Form, report: Report) -> bytes:
         if not form.is_drawn_aside:
             return form.write(report)
+        return await self.aside(lambda: form.write(report))
+
+    async def aside(self, draw: Callable[[], bytes]) -> bytes:
+        """Draw what takes long beside the event loop, a few at a time."""
         async with self._drawing:
-            return await asyncio.to_thread(form.write, report)
+            return await asyncio.to_thread(draw)
 
     def _around(self, request: Request, question: Question, form: Form) -> _Around:
         if not form.has_links:

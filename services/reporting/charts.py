@@ -170,15 +170,18 @@ def council_shares(table: Table) -> Chart | None:
     )
 
 
-def savings_by_basis(table: Table, by_basis: ByBasis) -> Chart | None:
-    """What is estimated, forecast and delivered for the partnership in each year, side by side and never added up."""
+def savings_by_basis(table: Table, by_basis: ByBasis, whose: str | None = None) -> Chart | None:
+    """What is estimated, forecast and delivered in each year, side by side and never added up.
+
+    It is the partnership's, unless the figures given are those of a part, and ``whose`` says of which.
+    """
     bases = [basis for basis in Basis if by_basis.get(basis)]
     if not any(any(by_basis[basis].values()) for basis in bases):
         return None
     flow = {FlowChoice.SAVING: "savings", FlowChoice.COST: "costs", FlowChoice.NET: "net savings"}
     what = flow[table.question.selection.flow]
     years = f"each year from {table.years[0]} to {table.years[-1]}"
-    spoken = [f"Columns: new {what} of {table.partnership.name} by basis, {years}."]
+    spoken = [f"Columns: new {what} of {whose or table.partnership.name} by basis, {years}."]
     for basis in bases:
         told = [f"{short_text(pence)} in {year}" for year, pence in sorted(by_basis[basis].items())]
         spoken.append(f"{_IN_WORDS[basis]}: {listed(told)}, together {short_text(sum(by_basis[basis].values()))}.")
@@ -186,7 +189,7 @@ def savings_by_basis(table: Table, by_basis: ByBasis) -> Chart | None:
         spoken.append(f"No {' and no '.join(silent)} has been stated.")
     return Chart(
         name="by-basis",
-        title=f"Estimate, forecast and actual by year, {table.partnership.short_name}",
+        title=f"Estimate, forecast and actual by year, {whose or table.partnership.short_name}",
         alternative_text=" ".join(spoken),
         data=ChartData(
             ("Basis", *(str(year) for year in table.years), "Total"),

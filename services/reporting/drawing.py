@@ -11,7 +11,8 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader,
 
 from services.reporting.notes import written_day
 from services.reporting.static_files import address_of
-from shared.clock import moment_text
+from services.reporting.words import BASES, kind_of, signed_text, stated_text
+from shared.clock import local_day, local_time, moment_text
 from shared.money import short_text
 from shared.partnership import Partnership
 from shared.principal import Principal
@@ -26,9 +27,28 @@ PAGE_HEADERS: Final[Mapping[str, str]] = {
 MEDIA_TYPE: Final = "text/html; charset=utf-8"
 
 
-def draw(template: str, *, partnership: Partnership, principal: Principal | None, **context: Any) -> bytes:
-    """A page. ``principal`` is who is signed in, and stands at its top."""
-    drawn = _environment().get_template(template).render(partnership=partnership, principal=principal, **context)
+#: The parts of the service, as they are listed at the top of each page.
+SECTIONS: Final[Mapping[str, str]] = {
+    "/tracker": "Tracker",
+    "/workstreams": "Workstreams",
+    "/councils": "Councils",
+}
+
+
+def draw(
+    template: str,
+    *,
+    partnership: Partnership,
+    principal: Principal | None,
+    section: str | None = None,
+    **context: Any,
+) -> bytes:
+    """A page. ``principal`` is who is signed in, and stands at its top; ``section`` is where in the service it is."""
+    drawn = (
+        _environment()
+        .get_template(template)
+        .render(partnership=partnership, principal=principal, section=section, sections=SECTIONS, **context)
+    )
     return drawn.encode()
 
 
@@ -59,6 +79,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["address_of"] = address_of
+    environment.globals["bases"] = BASES
+    environment.filters["kind_of"] = kind_of
+    environment.filters["local_clock"] = lambda moment: f"{local_time(moment):%H:%M}"
+    environment.filters["local_day"] = local_day
+    environment.filters["short_id"] = lambda identity: identity[:8]
+    environment.filters["signed_text"] = signed_text
+    environment.filters["stated_text"] = stated_text
     environment.filters["short_text"] = short_text
     environment.filters["written_day"] = written_day
     environment.filters["moment_text"] = moment_text

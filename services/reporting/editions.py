@@ -90,10 +90,14 @@ class Editions:
         self._database = database
         self._clock = clock
         self._code_version = f"{version_of('savings-tracker')}+{code_fingerprint[:12]}"
+        self._known: Sequence[Edition] = ()
 
     async def all(self) -> Sequence[Edition]:
+        """Every edition, in the order of publishing. They never change, so each is read once."""
         async with self._database.read() as connection:
-            return await editions_store.all_editions(connection)
+            if await editions_store.count(connection) != len(self._known):
+                self._known = await editions_store.all_editions(connection)
+        return self._known
 
     async def get(self, number: int | None) -> Edition:
         """The edition of that number; without one, the latest.
@@ -222,9 +226,11 @@ class Editions:
     async def rebuilt(self, edition: Edition) -> Rebuilt:
         """Whether what was frozen is still there to the byte, and comes out of the history again."""
         again = await self.rebuild(edition)
+        async with self._database.read() as connection:
+            manifest = await editions_store.manifest(connection, edition.number)
         kept = {home: await self.frozen_table(edition, None if home == NO_HOME else home) for home in again}
         return Rebuilt(
-            manifest_holds=digest_of(edition.manifest) == edition.digest,
+            manifest_holds=digest_of(manifest) == edition.digest,
             tables={
                 home: content == kept[home] and digest_of(kept[home]) == edition.table_digests[home]
                 for home, content in again.items()

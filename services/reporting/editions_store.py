@@ -76,6 +76,16 @@ async def latest_clocks(connection: AsyncConnection) -> tuple[date, datetime] | 
     return None if row[0] is None else (row[0], row[1])
 
 
+async def count(connection: AsyncConnection) -> int:
+    return int((await connection.execute(select(func.count()).select_from(editions))).scalar_one())
+
+
+async def manifest(connection: AsyncConnection, number: int) -> bytes:
+    """The manifest of an edition as it is kept now."""
+    query = select(editions.c.manifest).where(editions.c.number == number)
+    return bytes((await connection.execute(query)).scalar_one())
+
+
 async def all_editions(connection: AsyncConnection) -> Sequence[Edition]:
     """Every edition, in the order of publishing."""
     return [_edition(row) for row in await connection.execute(select(editions).order_by(editions.c.number))]

@@ -13,8 +13,10 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from migrations import is_current
-from services.reporting import api, editions_api, handlers, pages, rounds_api, signing_in, static_files, store
+from services.reporting import api, editions_api, handlers, rounds_api, signing_in, static_files, store
 from services.reporting.answers import Answers
+from services.reporting.pages import problems
+from services.reporting.pages.routers import PAGES
 from services.reporting.signing_in import Door
 from services.reporting.word_templates import WordTemplates
 from shared.access import Access
@@ -74,9 +76,10 @@ class Reporting:
     def install(self, app: FastAPI) -> None:
         """Put the service's addresses on an application."""
         app.state.reporting = self
-        app.state.draw_problem = pages.draw_problem
-        for part in (api, editions_api, rounds_api, pages, signing_in, static_files):
-            app.include_router(part.router)
+        app.state.draw_problem = problems.draw_problem
+        parts = (api, editions_api, rounds_api, signing_in, static_files)
+        for router in (*(part.router for part in parts), *PAGES):
+            app.include_router(router)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -88,7 +88,7 @@ async def test_the_page_shows_what_stands_under_the_table(service: Service) -> N
         "Partnership figures are stated for Highways",
         "No SE7 figure yet",
         "the rows add up to £83.85m; the total is £83.85m. They are equal.",
-        "/v1/tracker.csv?council=E10000011&amp;basis=best&amp;flow=saving&amp;layout=printed",
+        "/v1/tracker.csv?council=E10000011&amp;layout=printed",
     ):
         assert told in page, told
 

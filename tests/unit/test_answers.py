@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from services.reporting import store
 from services.reporting.answers import Newest, Shelf
 from services.reporting.forms import as_attachment, file_name
-from services.reporting.pages import values_of, when_of
+from services.reporting.pages.places import values_of
+from services.reporting.pages.tracker import when_of
 from services.reporting.query import Asked, read_question
 from services.reporting.rows import Selection
 from services.reporting.signing_in import safe_next

@@ -1,0 +1,9 @@
+"""The addresses of all the pages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.reporting.pages import councils, figures, tracker, workstreams
+
+PAGES: Final = (tracker.router, workstreams.router, councils.router, figures.router)
