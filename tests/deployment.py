@@ -46,16 +46,19 @@ class Deployment:
         assert self.process.intake is not None
         assert self.process.tracker is not None
         assert self.process.reporting is not None
-        # The embedded log hands over at once what it has; a broker is asked until nothing is left on its way.
-        on_kafka = isinstance(self.process.bus, KafkaBus)
-        wait_seconds = 0.02 if on_kafka else 0
+        wait_seconds = 0.02 if isinstance(self.process.bus, KafkaBus) else 0
         async with asyncio.timeout(SETTLE_DEADLINE_SECONDS):
-            moved = 1
-            while moved or (on_kafka and not await self.process.settled()):
+            while True:
                 moved = await self.process.intake.relay.run_once()
                 moved += await self.process.tracker.consuming.run_once(self.tracker_consumer, wait_seconds)
                 moved += await self.process.tracker.relay.run_once()
                 moved += await self.process.reporting.consuming.run_once(self.reporting_consumer, wait_seconds)
+                if not moved:
+                    if await self.process.settled():
+                        return
+                    # A broker still has something on its way, or a process that was killed still holds its lease.
+                    await asyncio.sleep(0.02)
+
 
 
 @asynccontextmanager
