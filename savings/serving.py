@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 
 from savings.process import Process
+from shared.collector import rest_the_collector
 
 #: How long a request under way may take once the process has been told to stop.
 GRACE_SECONDS = 10
@@ -65,6 +66,7 @@ async def serving(process: Process, host: str, port: int) -> AsyncIterator[async
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
+    rest_the_collector()
     try:
         async with process.running(), asyncio.TaskGroup() as group:
             task = group.create_task(server.serve(sockets=[listening]))

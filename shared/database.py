@@ -41,6 +41,10 @@ _SERVER_SETTINGS: Final = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "60s",
 }
+_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000")
+#: The writer's cache holds what a batch touches of the indexes of a long history, and a checkpoint comes after many
+#: batches, not in the middle of one; SQLite's own 2 MB and 4 MB are for small machines.
+_WRITERS_PRAGMAS: Final = ("cache_size=-32768", "wal_autocheckpoint=8192")
 _SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
 #: Connection lost, no connection to be had, the server starting up or shutting down (PostgreSQL, appendix A).
 _OUTAGES: Final = ("08", "53300", "57P01", "57P02", "57P03")
@@ -227,10 +231,9 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
         # The driver must not open transactions of its own accord: "begin" below says how they open.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        its_own = ("query_only=ON",) if begin == "BEGIN" else _WRITERS_PRAGMAS
+        for pragma in (*_PRAGMAS, *its_own):
             cursor.execute(f"PRAGMA {pragma}")
-        if begin == "BEGIN":
-            cursor.execute("PRAGMA query_only=ON")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")

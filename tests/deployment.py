@@ -60,7 +60,6 @@ class Deployment:
                     await asyncio.sleep(0.02)
 
 
-
 @asynccontextmanager
 async def deployed(folder: Path, clock: Clock = utc_now, settings: Settings | None = None) -> AsyncIterator[Deployment]:
     """Migrate, make a key for everybody, and serve; what was used before carries on with its data.

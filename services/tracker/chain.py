@@ -80,7 +80,7 @@ def entry_link(
     """
     amount = "none" if line.amount_pence is None else line.amount_pence
     figures = (
-        f"entry {number} {line.line} {line.status} {amount} {line.confidence} {movement_pence} {balance_pence}"
+        f"entry {number} {line.line} {line.status!s} {amount} {line.confidence!s} {movement_pence} {balance_pence}"
     ).encode()
     about, reason, note, cell = account.encode(), line.reason, line.note, line.cell
     content = (

@@ -39,7 +39,10 @@ class Unpostable(Exception):
     """A message that will never be posted, however often it is tried; the text says why."""
 
 
-class _Read(NamedTuple):
+class Read(NamedTuple):
+    """A return as it came: the message, its envelope, and what intake accepted."""
+
+    message: Received
     event: Event
     accepted: ReturnAccepted
 
@@ -47,21 +50,38 @@ class _Read(NamedTuple):
 async def post_returns(
     connection: AsyncConnection, batch: Sequence[Received], *, partnership: str, clock: Clock
 ) -> int:
-    """Post a batch of accepted returns, in their order, and tell of each what was posted; how many it posted.
+    """Read a batch of accepted returns and post them; what cannot be posted is parked. How many it posted.
 
     ``partnership`` is the code of the one whose ledgers these are. The transaction is the caller's.
     """
-    returns = await _new_returns(connection, batch, partnership, clock)
-    if not returns:
+    returns: list[Read] = []
+    for message in batch:
+        try:
+            returns.append(read(message, partnership))
+        except (PoisonMessage, Unpostable) as error:
+            log.warning(
+                "posting.parked",
+                at=offsets_of([message]),
+                reason=str(error),
+                correlation_id=correlation_id_of(message.headers),
+            )
+            await consumed.park(connection, message, str(error), clock)
+    return await post_read(connection, returns, clock)
+
+
+async def post_read(connection: AsyncConnection, returns: Sequence[Read], clock: Clock) -> int:
+    """Post the returns that have not been posted yet, in their order, and tell of each. How many these were."""
+    fresh = await _new_ones(connection, returns, clock)
+    if not fresh:
         return 0
-    locked = await writing.lock(connection, {read.accepted.stream for read in returns})
-    before = await writing.known(connection, {key for read in returns for key in _accounts_of(read.accepted)})
+    locked = await writing.lock(connection, {one.accepted.stream for one in fresh})
+    before = await writing.known(connection, {key for one in fresh for key in _accounts_of(one.accepted)})
     heads = {stream: lock.head for stream, lock in locked.items()}
     held = dict(before.held)
     posted: list[tuple[ReturnAccepted, Posted]] = []
     told: list[Message] = []
     now = clock()
-    for event, accepted in returns:
+    for _, event, accepted in fresh:
         stream = accepted.stream
         outcome = ledger.post(accepted, held, heads[stream])
         if accepted.version != heads[stream].version + 1:
@@ -78,35 +98,23 @@ async def post_returns(
         told.append(_told(event, accepted, outcome, now))
     await writing.keep(connection, locked, before, posted)
     await outbox.put(connection, told)
-    return len(returns)
+    return len(fresh)
 
 
-async def _new_returns(
-    connection: AsyncConnection, batch: Sequence[Received], partnership: str, clock: Clock
-) -> Sequence[_Read]:
-    """The returns of a batch that have not been posted yet; what cannot be posted is parked."""
-    readable: list[tuple[Received, Event]] = []
-    accepted: dict[str, ReturnAccepted] = {}
-    for message in batch:
-        try:
-            event, content = _read(message, partnership)
-        except (PoisonMessage, Unpostable) as error:
-            log.warning(
-                "posting.parked",
-                at=offsets_of([message]),
-                reason=str(error),
-                correlation_id=correlation_id_of(message.headers),
-            )
-            await consumed.park(connection, message, str(error), clock)
-        else:
-            readable.append((message, event))
-            # Of two with one id the first is posted; the other repeats it, or is parked as a conflict.
-            accepted.setdefault(event.id, content)
-    fresh = await consumed.first_time(connection, readable, clock)
-    return [_Read(event, accepted[event.id]) for _, event in fresh]
+async def _new_ones(connection: AsyncConnection, returns: Sequence[Read], clock: Clock) -> Sequence[Read]:
+    # Of two with one id the first is posted; the other repeats it, or is parked as a conflict.
+    first = {one.event.id: one for one in reversed(returns)}
+    fresh = await consumed.first_time(connection, [(one.message, one.event) for one in returns], clock)
+    return [first[event.id] for _, event in fresh]
 
 
-def _read(message: Received, partnership: str) -> _Read:
+def read(message: Received, partnership: str) -> Read:
+    """Read an accepted return.
+
+    Raises:
+        PoisonMessage: the message is no event.
+        Unpostable: the event is none that can be posted, now or ever.
+    """
     event = from_message(message)
     if (event.source, event.type) != (INTAKE_SOURCE, RETURN_ACCEPTED):
         raise Unpostable(
@@ -122,7 +130,7 @@ def _read(message: Received, partnership: str) -> _Read:
     reason = ledger.why_not_postable(accepted, partnership)
     if reason is not None:
         raise Unpostable(reason)
-    return _Read(event, accepted)
+    return Read(message, event, accepted)
 
 
 def _accounts_of(accepted: ReturnAccepted) -> Sequence[str]:

@@ -130,6 +130,11 @@ Index("entries_by_account", entries.c.account_id, entries.c.number)
 STANDING: Final = tuple(accounts.c[name] for name in Held._fields)
 
 
+#: Looked up by their texts: asking the enum takes longer than all else that reading a row does.
+_STATUSES: Final = {str(status): status for status in Status}
+_CONFIDENCES: Final = {str(confidence): confidence for confidence in Confidence}
+
+
 def held_from(standing: Sequence[Any]) -> Held:
     status, amount_pence, confidence, *rest = standing
-    return Held(Status(status), amount_pence, Confidence(confidence), *rest)
+    return Held(_STATUSES[status], amount_pence, _CONFIDENCES[confidence], *rest)
