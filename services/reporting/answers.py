@@ -204,7 +204,16 @@ class _Around:
     stamp: tuple[str, int, int] | None = None
 
     def report(self, state: State, ledger_version: int, imprint: Imprint, since: Movements | None) -> Report:
-        return Report(state.table, state.posted, ledger_version, imprint, since, self.address, self.word_template)
+        return Report(
+            state.table,
+            state.posted,
+            ledger_version,
+            imprint,
+            state.edition,
+            since,
+            self.address,
+            self.word_template,
+        )
 
 
 async def _answers_of(request: Request) -> Answers:

@@ -9,6 +9,8 @@ from typing import Any, Final
 from fastapi import Request, Response
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader, PrefixLoader
 
+from services.reporting.changes import KINDS
+from services.reporting.movement_words import moved_text, told
 from services.reporting.notes import written_day
 from services.reporting.static_files import address_of
 from services.reporting.words import BASES, kind_of, signed_text, stated_text
@@ -89,4 +91,7 @@ def _environment() -> Environment:
     environment.filters["short_text"] = short_text
     environment.filters["written_day"] = written_day
     environment.filters["moment_text"] = moment_text
+    environment.filters["moved_text"] = moved_text
+    environment.filters["told"] = told
+    environment.globals["kinds"] = KINDS
     return environment

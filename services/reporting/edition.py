@@ -81,7 +81,7 @@ class Edition:
     @property
     def imprint(self) -> Imprint:
         """What every file made from it says of itself."""
-        return Imprint(self.title, f"Edition {self.number}", self.as_at, self.known_at, self.digest)
+        return Imprint(self.title, f"Edition {self.number}", self.as_at, self.known_at, self.digest, tuple(self.notes))
 
     def question(self, home: str | None) -> Question:
         """The question that the frozen table of a home council answers."""

@@ -211,7 +211,7 @@ class Editions:
                 f"The history gives other figures than those published in {edition.name}.",
                 "The JSON of the edition is as it was published; tell the programme office that the history is not.",
             )
-        return State(edition.title, table, figures.posted)
+        return State(edition.title, table, figures.posted, edition.number, edition.meeting_date)
 
     async def rebuild(self, edition: Edition) -> Mapping[str, bytes]:
         """The edition's tables built again from the history, by home council or ``none``."""
@@ -244,7 +244,8 @@ class Editions:
         if edition is not None:
             figures = await self.figures(edition, home)
             question = Question(home, edition.as_at, edition.known_at, selection)
-            return State(edition.title, figures.table(question), figures.posted)
+            table = await asyncio.to_thread(figures.table, question)
+            return State(edition.title, table, figures.posted, edition.number, edition.meeting_date)
         async with self._database.read() as connection:
             figures = await read_figures(connection, self._partnership, _scopes([home]))
         return State("Draft", figures.table(Question(home=home, selection=selection)), figures.posted)

@@ -12,6 +12,7 @@ from services.reporting.exports.fragment import MEDIA_TYPE as HTML
 from services.reporting.exports.fragment import html_fragment
 from services.reporting.exports.pictures import ChartPicture, draw_chart
 from services.reporting.forms import Form
+from services.reporting.links import links_of
 from services.reporting.report import Report
 
 
@@ -23,7 +24,15 @@ def _word(report: Report) -> bytes:
     from services.reporting.exports.word import write_word
 
     charts = [picture.for_document() for picture in _pictures(report)]
-    return write_word(report.table, report.imprint, report.word_template, charts)
+    return write_word(
+        report.table,
+        report.imprint,
+        report.word_template,
+        charts,
+        narrative=report.narrative,
+        movements=report.movements,
+        link=links_of(report),
+    )
 
 
 def _excel(report: Report) -> bytes:
@@ -41,6 +50,8 @@ def _pdf(report: Report) -> bytes:
         version=report.ledger_version,
         pictures=_pictures(report),
         narrative=report.narrative,
+        movements=report.movements,
+        link=links_of(report),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import TypeVar
 
@@ -25,11 +26,16 @@ Line = TypeVar("Line")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The figures at one end of a movement: what it is called, its table, and all the figures that stood."""
+    """The figures at one end of a movement: what it is called, its table, and all the figures that stood.
+
+    Of an edition, its number and the day of its meeting; the draft has none.
+    """
 
     title: str
     table: Table
     posted: tuple[Posted, ...]
+    edition: int | None = None
+    meeting_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from services.reporting.charts import Chart, charts_of, figures_by_basis
 from services.reporting.exports.imprint import Imprint
 from services.reporting.movement import Movements
 from services.reporting.narrative import Movement, Sentence, narrative_starter
+from services.reporting.notes import written_day
 from services.reporting.rows import Posted
 from services.reporting.table import Table
 from shared.figures import PARTNERSHIP
@@ -29,6 +30,8 @@ class Report:
     #: How many returns the figures were folded from.
     ledger_version: int
     imprint: Imprint
+    #: The number of the edition that it is, or none of a draft.
+    edition: int | None = None
     movements: Movements | None = None
     address: str = ""
     word_template: Path | None = None
@@ -44,14 +47,20 @@ class Report:
 
 
 def _moved(movements: Movements) -> list[Movement]:
+    """How the totals have moved; left unsaid where the sums do not hold."""
+    day = movements.before.meeting_date
+    named = movements.after.table.partnership.workstream_by_code
     return [
         Movement(
-            since=f"the edition for {movements.before.title}",
+            since=f"the edition of {written_day(day)}" if day else f"the edition for {movements.before.title}",
             scope=total.scope,
             pence=total.pence,
             by_workstream=tuple(
-                (row.workstream.code, row.pence) for row in movements.rows if row.scope == total.scope and row.pence
+                (row.workstream.code, row.pence)
+                for row in movements.rows
+                if row.scope == total.scope and row.workstream.code in named
             ),
         )
         for total in movements.totals
+        if movements.holds
     ]

@@ -32,6 +32,7 @@ from shared.figures import PARTNERSHIP, Scope, Stream, WorkstreamCode
 from tests.opened_elsewhere import converted, text_of_pdf
 from tests.reporting_extremes import INJECTIONS, hostile, largest
 from tests.reporting_figures import EAST_SUSSEX, ENTRY, PRINTED, january_2012, posted, table_of
+from tests.reporting_movements import moved
 
 IMPRINT = Imprint(
     "Cabinet, 26 January 2012", "Edition 3", date(2011, 12, 7), datetime(2012, 1, 26, 9, tzinfo=UTC), "1f0c" * 16
@@ -235,9 +236,10 @@ def test_every_tag_that_a_template_may_use_is_filled_in() -> None:
             case _:
                 return type(value)
 
-    tags = tags_of(january(), IMPRINT)
+    tags = tags_of(january(), replace(IMPRINT, notes=("A note.",)), moved())
     tags["workstreams"] = [each for each in tags["workstreams"] if each["updates"]]
-    assert shape({**tags, "charts": EXAMPLES["charts"]}) == shape(dict(EXAMPLES))
+    from_the_document = {name: EXAMPLES[name] for name in ("charts", "narrative")}
+    assert shape({**tags, **from_the_document}) == shape(dict(EXAMPLES))
 
 
 def test_every_tag_is_described_to_the_councils() -> None:

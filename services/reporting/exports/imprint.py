@@ -24,7 +24,8 @@ class Imprint:
     """The edition or draft a file was made from.
 
     ``title`` is its name (``Cabinet, 26 January 2012``, or ``Draft``), ``state`` what it is (``Edition 3``, or ``Draft,
-    not published``); ``digest`` is the hash of what was frozen, in hexadecimal.
+    not published``); ``digest`` is the hash of what was frozen, in hexadecimal; ``notes`` are
+    what the office wrote for it.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Imprint:
     as_at: date | None = None
     known_at: datetime | None = None
     digest: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

@@ -8,7 +8,7 @@ to be called in a worker thread or process. The same page, pictures and imprint 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -17,7 +17,8 @@ from services.reporting.drawing import draw
 from services.reporting.exports.imprint import Imprint
 from services.reporting.exports.pdf_tags import organise_tables
 from services.reporting.exports.pictures import ChartPicture
-from services.reporting.narrative import Sentence
+from services.reporting.movement import Movements
+from services.reporting.narrative import Reference, Sentence
 from services.reporting.static_files import content_of
 from services.reporting.table import Table
 from shared.errors import Unavailable
@@ -37,6 +38,8 @@ def pdf_of(
     version: int,
     pictures: Sequence[ChartPicture] = (),
     narrative: Sequence[Sentence] = (),
+    movements: Movements | None = None,
+    link: Callable[[Reference], str] | None = None,
 ) -> bytes:
     """The table with its charts, narrative, notes and proof as a PDF. ``version``: how many returns it is built from.
 
@@ -52,6 +55,8 @@ def pdf_of(
         version=version,
         pictures=pictures,
         narrative=narrative,
+        movements=movements,
+        link_to=link,
         address_of_picture=lambda picture: f"{_PICTURE}{picture.name}",
     )
     return write_pdf(html.decode(), imprint, {picture.name: picture.svg for picture in pictures})

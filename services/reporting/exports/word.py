@@ -9,14 +9,16 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
+from xml.sax.saxutils import escape
 
 import docx
 from docx.image.image import Image
+from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import parse_xml
 from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement
@@ -25,10 +27,13 @@ from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.reporting.exports.characters import one_line
+from services.reporting.exports.greys import LINK_INK
 from services.reporting.exports.imprint import ChartPicture, Imprint
 from services.reporting.exports.word_columns import fit_columns, sizes_of
 from services.reporting.exports.word_faults import FILTERS, WrongTemplate, template_faults
 from services.reporting.exports.word_tags import EXAMPLES, tags_of
+from services.reporting.movement import Movements
+from services.reporting.narrative import Part, Reference, Sentence
 from services.reporting.table import Table
 from shared.errors import Fault
 
@@ -44,9 +49,16 @@ _TEMPLATE_LINE: Final = "<template>"
 
 
 def write_word(
-    table: Table, imprint: Imprint, template: Path | None = None, charts: Sequence[ChartPicture] = ()
+    table: Table,
+    imprint: Imprint,
+    template: Path | None = None,
+    charts: Sequence[ChartPicture] = (),
+    *,
+    narrative: Sequence[Sentence] = (),
+    movements: Movements | None = None,
+    link: Callable[[Reference], str] | None = None,
 ) -> bytes:
-    """The table as a ``.docx``.
+    """The table as a ``.docx``. ``link`` is where a number of the narrative leads; without it, it leads nowhere.
 
     Raises:
         WrongTemplate: naming each tag that cannot be filled in, and the paragraph it is in.
@@ -54,7 +66,10 @@ def write_word(
     content = _read(template or TEMPLATE)
     check_template(content)
     document = _Filled(content)
-    tags = tags_of(table, imprint)
+    tags = tags_of(table, imprint, movements)
+    tags["narrative"] = [
+        {"text": one_line(sentence.text), "linked": _Linked(document, sentence, link)} for sentence in narrative
+    ]
     tags["charts"] = [
         {
             "picture": _Picture(document, chart),
@@ -199,6 +214,28 @@ class _Picture(InlineImage):  # type: ignore[misc]
         inline = self.tpl.current_rendering_part.new_pic_inline(io.BytesIO(self._png), width)
         inline.docPr.set("descr", self._alternative)
         return f'</w:t></w:r><w:r><w:drawing>{inline.xml}</w:drawing></w:r><w:r><w:t xml:space="preserve">'
+
+
+class _Linked:
+    """A sentence, each number in it a link to what it comes from; in whatever part of the document it is put."""
+
+    def __init__(self, document: _Filled, sentence: Sentence, link: Callable[[Reference], str] | None) -> None:
+        self._document, self._sentence, self._link = document, sentence, link
+
+    def __html__(self) -> str:
+        runs = "".join(self._run(part) for part in self._sentence.parts)
+        return f'</w:t></w:r>{runs}<w:r><w:t xml:space="preserve">'
+
+    def _run(self, part: Part) -> str:
+        text = f'<w:t xml:space="preserve">{escape(one_line(part.text))}</w:t>'
+        if part.reference is None or self._link is None:
+            return f"<w:r>{text}</w:r>"
+        leads_to = self._document.current_rendering_part.relate_to(
+            self._link(part.reference), RELATIONSHIP_TYPE.HYPERLINK, is_external=True
+        )
+        # A council's template may have no style for links: what one looks like is said here.
+        look = f'<w:rPr><w:color w:val="{LINK_INK}"/><w:u w:val="single"/></w:rPr>'
+        return f'<w:hyperlink r:id="{leads_to}" w:history="1"><w:r>{look}{text}</w:r></w:hyperlink>'
 
 
 def _space_for_text(document: _Filled) -> tuple[int, int]:

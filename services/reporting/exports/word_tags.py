@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
+from services.reporting.changes import KINDS
 from services.reporting.exports.characters import one_line, paragraphs
 from services.reporting.exports.imprint import Imprint
+from services.reporting.movement import Movements, RowMovement, TotalMovement
+from services.reporting.movement_words import moved_text, told
 from services.reporting.notes import written_day
 from services.reporting.proof import Apportionment
 from services.reporting.table import Narrative, Table, Update
 from shared.clock import local_day
+from shared.figures import PARTNERSHIP
 from shared.money import short_text
 
 Tags: TypeAlias = Mapping[str, Any]
@@ -89,6 +93,28 @@ EXAMPLES: Final[Tags] = {
             "rows": [{"label": "Highways", "cells": ["£250k"]}],
         }
     ],
+    "narrative": [{"text": "The partnership has identified potential savings of £83.85m.", "linked": ""}],
+    "movements": {
+        "since": "Cabinet, 20 September 2011",
+        "until": "Cabinet, 26 January 2012",
+        "holds": True,
+        "caption": "What has changed since Cabinet, 20 September 2011",
+        "description": "In words, for those who do not see the table.",
+        "kinds": ["Corrected"],
+        "rows": [
+            {
+                "workstream": "Highways",
+                "whose": "SE7",
+                "is_partnership": True,
+                "is_total": False,
+                "before": "£35.25m",
+                "parts": ["£1m"],
+                "movement": "£1m",
+                "after": "£36.25m",
+            }
+        ],
+        "reasons": [{"workstream": "Highways", "whose": "SE7", "texts": ["Corrected: £1m – The review found more."]}],
+    },
     "edition": {
         "title": "Cabinet, 26 January 2012",
         "state": "Edition 3",
@@ -96,12 +122,13 @@ EXAMPLES: Final[Tags] = {
         "known_at": "26 January 2012",
         "hash": "1f0c",
         "text": "Cabinet, 26 January 2012 (Edition 3), as at 7 December 2011",
+        "notes": ["Figures are provisional."],
     },
 }
 
 
-def tags_of(table: Table, imprint: Imprint) -> dict[str, Any]:
-    """What each tag stands for, but for the charts, which only the document itself can take in."""
+def tags_of(table: Table, imprint: Imprint, movements: Movements | None = None) -> dict[str, Any]:
+    """What each tag stands for, but for charts and narrative, which only the document itself can take in."""
     partnership = table.partnership
     return {
         "title": one_line(table.title),
@@ -140,6 +167,8 @@ def tags_of(table: Table, imprint: Imprint) -> dict[str, Any]:
         "proof": _proof(table),
         "workstreams": [_workstream(table, narrative) for narrative in table.narratives],
         "charts": [],
+        "narrative": [],
+        "movements": _movements(movements) if movements else None,
         "edition": {
             "title": one_line(imprint.title),
             "state": one_line(imprint.state),
@@ -147,6 +176,7 @@ def tags_of(table: Table, imprint: Imprint) -> dict[str, Any]:
             "known_at": written_day(local_day(imprint.known_at)) if imprint.known_at else "",
             "hash": one_line(imprint.digest or ""),
             "text": one_line(imprint.text),
+            "notes": [one_line(note) for note in imprint.notes],
         },
     }
 
@@ -222,6 +252,48 @@ def _proof(table: Table) -> Tags:
             for part in table.proof.apportionments
         ],
         "sums": [one_line(sentence) for sentence in sums_of(table)],
+    }
+
+
+def _movements(movements: Movements) -> Tags:
+    """What moved, in a row for each that did, and for the totals."""
+    since, until = one_line(movements.before.title), one_line(movements.after.title)
+    moved = " and ".join(f"{total.label} {short_text(total.pence)}" for total in movements.totals)
+    return {
+        "since": since,
+        "until": until,
+        "holds": movements.holds,
+        "caption": f"What has changed since {since}",
+        "description": one_line(
+            f"For each row of the tracker that changed, its total in {since} and in {until}, and what moved it, split "
+            f"by why. The totals moved by {moved}."
+        ),
+        "kinds": list(KINDS.values()),
+        "rows": [
+            *(_moved(row, row.workstream.name) for row in movements.moved),
+            *(_moved(total, "All workstreams") for total in movements.totals),
+        ],
+        "reasons": [
+            {
+                "workstream": one_line(row.workstream.name),
+                "whose": one_line(row.label),
+                "texts": [one_line(text) for text in told(row)],
+            }
+            for row in movements.moved
+        ],
+    }
+
+
+def _moved(moved: RowMovement | TotalMovement, name: str) -> Tags:
+    return {
+        "workstream": one_line(name),
+        "whose": one_line(moved.label),
+        "is_partnership": moved.scope == PARTNERSHIP,
+        "is_total": isinstance(moved, TotalMovement),
+        "before": short_text(moved.old_pence),
+        "parts": [moved_text(moved.parts[kind]) for kind in KINDS],
+        "movement": moved_text(moved.pence),
+        "after": short_text(moved.new_pence),
     }
 
 
