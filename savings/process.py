@@ -96,6 +96,11 @@ class Process:
                 await stack.enter_async_context(service.running())
             yield
 
+    def stopping(self) -> None:
+        """No more requests come: end what would be answered without end."""
+        if self.reporting is not None:
+            self.reporting.stopping()
+
     async def settled(self) -> bool:
         """Whether all that the services of this process have accepted or read has gone on from here."""
         waiting = 0

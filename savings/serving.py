@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -25,13 +25,19 @@ class PortTaken(Exception):
 class Server(uvicorn.Server):
     """The HTTP server of a process; :attr:`answering` is set once it takes requests."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self.answering = asyncio.Event()
+        self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.answering.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Before the wait for what is under way: a stream of events would be waited for in vain.
+        self._stopping()
+        await super().shutdown(sockets)
 
     def stop(self) -> None:
         """Answer what is under way, then stop."""
@@ -61,7 +67,8 @@ async def serving(process: Process, host: str, port: int) -> AsyncIterator[async
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+        ),
+        process.stopping,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     word_templates: Path | None = None
     #: How many requests one credential may make in a minute.
     requests_per_minute: int = Field(default=6000, ge=1)
+    #: How many streams of events one caller may have open at a time, how many all together in a process, and for how
+    #: long each stays open before it has to be opened again.
+    streams_per_caller: int = Field(default=20, ge=1)
+    streams_in_all: int = Field(default=500, ge=1)
+    stream_seconds: float = Field(default=900, gt=0)
     #: How many failed sign-ins one address may make in a minute.
     failures_per_minute: int = Field(default=60, ge=1)
 

@@ -85,7 +85,7 @@ class Gate:
         if roles is None:
             return
         await self.require_few_failures(request)
-        principal = await self._principal(request)
+        principal = await self.principal_of(request)
         if principal is None:
             # Somebody who opens a page before signing in has failed at nothing yet.
             if not getattr(endpoint, "is_page", False):
@@ -112,7 +112,8 @@ class Gate:
     async def count_failure(self, request: Request) -> None:
         await self._limiter.hit(self._failures, "failures", _address_of(request))
 
-    async def _principal(self, request: Request) -> Principal | None:
+    async def principal_of(self, request: Request) -> Principal | None:
+        """Whose key or session came with a request, if it works now; ``None`` where there is none that does."""
         scheme, _, presented = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and presented:
             return await self._access.principal_of(presented.strip())

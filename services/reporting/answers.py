@@ -120,6 +120,10 @@ class Answers:
             headers["Content-Disposition"] = as_attachment(name)
         return Response(content, media_type=form.media_type, headers=headers)
 
+    async def version(self) -> LedgerVersion:
+        """The ledger's version as it is now."""
+        return await self._newest.version()
+
     async def figures(self, question: Question) -> Figures:
         """What the table that answers a question is built from, of one moment."""
         async with self.at_one_state() as connection:
@@ -291,7 +295,9 @@ def fingerprint_of(partnership: Partnership) -> str:
     """
     digest = hashlib.sha256(partnership.model_dump_json().encode())
     for room in (Path(__file__).parent, Path(money.__file__).parent):
-        for path in sorted(path for path in room.rglob("*") if path.suffix in (".py", ".jinja", ".css", ".docx")):
+        for path in sorted(
+            path for path in room.rglob("*") if path.suffix in (".py", ".jinja", ".css", ".js", ".docx")
+        ):
             digest.update(path.relative_to(room).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -19,11 +19,11 @@ from shared.money import short_text
 from shared.partnership import Partnership
 from shared.principal import Principal
 
-#: Nothing but our own stylesheets and images: no script, no frame, nothing in the markup itself.
+#: Nothing but our own files: no frame, no script of anybody else's, nothing in the markup itself.
 PAGE_HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
 }
 MEDIA_TYPE: Final = "text/html; charset=utf-8"

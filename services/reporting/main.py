@@ -13,8 +13,9 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from migrations import is_current
-from services.reporting import api, editions_api, handlers, rounds_api, signing_in, static_files, store
+from services.reporting import api, editions_api, handlers, live_api, rounds_api, signing_in, static_files, store
 from services.reporting.answers import Answers
+from services.reporting.live import Live
 from services.reporting.pages import problems
 from services.reporting.pages.routers import PAGES
 from services.reporting.signing_in import Door
@@ -55,6 +56,7 @@ class Reporting:
         self.answers = Answers(
             partnership, database, clock, public_url=settings.public_url, word_templates=self.word_templates
         )
+        self.live = Live(self.answers.version, settings)
         self.door = Door(settings, partnership, access, clock)
         self._bus = bus
         self._clock = clock
@@ -77,19 +79,27 @@ class Reporting:
         """Put the service's addresses on an application."""
         app.state.reporting = self
         app.state.draw_problem = problems.draw_problem
-        parts = (api, editions_api, rounds_api, signing_in, static_files)
+        parts = (api, live_api, editions_api, rounds_api, signing_in, static_files)
         for router in (*(part.router for part in parts), *PAGES):
             app.include_router(router)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Fold what is posted while the block lasts; a failure of the folding ends the block with that failure."""
+        """Fold what is posted, and tell of it, while the block lasts; a failure of either ends it with that failure."""
         async with asyncio.TaskGroup() as tasks:
-            folding = tasks.create_task(self.consuming.run(), name="reporting.consuming")
+            work = [
+                tasks.create_task(self.consuming.run(), name="reporting.consuming"),
+                tasks.create_task(self.live.run(), name="reporting.live"),
+            ]
             try:
                 yield
             finally:
-                folding.cancel()
+                for task in work:
+                    task.cancel()
+
+    def stopping(self) -> None:
+        """The process takes no more requests: what is answered without end comes to its end."""
+        self.live.close()
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -107,6 +117,7 @@ class Reporting:
     def _shown(self) -> None:
         # Only now: a transaction may be tried again, or given up.
         self._metrics.shown(self._recorded, self._clock())
+        self.live.nudge()
 
     async def _check_database(self) -> tuple[bool, str]:
         async with self.database.read() as connection:

@@ -1,4 +1,4 @@
-"""Stylesheets and the icon, served from memory under addresses that change with their content."""
+"""Stylesheets, scripts and the icon, served from memory under addresses that change with their content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from shared.web import page, public
 router = APIRouter(include_in_schema=False)
 
 _FOLDER: Final = Path(__file__).parent / "static"
-_MEDIA_TYPES: Final = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 
 
 @dataclass(frozen=True, slots=True)
