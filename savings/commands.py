@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import httpx
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
@@ -72,6 +73,9 @@ def serve(
     configure_logging()
     names = tuple(choice.value for choice in services) if services else SERVICES
     process = _process(Settings.read(), names)
+    for fault in process.reporting.word_templates.faults() if process.reporting is not None else ():
+        # One council's template keeps nobody else from the product; that council is told when it asks for its document.
+        complaints.print(f"[yellow]Word template[/] {escape(fault)}", highlight=False, soft_wrap=True)
 
     async def run() -> None:
         async with serving(process, host, port) as task:
@@ -79,6 +83,28 @@ def serve(
             await task
 
     _run(run())
+
+
+@app.command()
+def check() -> None:
+    """Read what is given in files, before serving: the partnership's file, and councils' own Word templates."""
+    settings = Settings.read()
+    process = _process(settings, ("reporting",))
+    assert process.reporting is not None  # noqa: S101 - it was asked for above
+    templates = process.reporting.word_templates
+    faults = templates.faults()
+    _run(process.close())
+    partnership = process.partnership
+    console.print(
+        f"{settings.partnership_file}: {partnership.name}, {len(partnership.councils)} councils, "
+        f"{len(partnership.workstreams)} workstreams.",
+        highlight=False,
+    )
+    for fault in faults:
+        complaints.print(f"[red]Wrong[/] {escape(fault)}", highlight=False, soft_wrap=True)
+    if faults:
+        raise typer.Exit(1)
+    console.print(f"{len(templates.given())} Word templates of councils' own: all can be filled in.", highlight=False)
 
 
 @app.command()

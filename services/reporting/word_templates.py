@@ -37,15 +37,29 @@ class WordTemplates:
         """Every template that is used by somebody."""
         return sorted(path for code in self._codes() if (path := self._path(code)) is not None and path.is_file())
 
-    def unused(self) -> Sequence[Path]:
-        """Word files of the folder that are named for nobody: most likely a code that was mistyped."""
+    def faults(self) -> Sequence[str]:
+        """Everything wrong with the folder and with the templates in it, a sentence each: file, tag and paragraph."""
+        # Loaded here: a process that draws no document starts without what draws one.
+        from services.reporting.exports.word import check_template, read_template
+        from services.reporting.exports.word_faults import WrongTemplate
+
         if self._folder is None:
             return []
-        return sorted(set(self._folder.glob("*.docx")) - set(self.given()))
-
-    def is_missing(self) -> bool:
-        """Whether a folder is named, and is not there."""
-        return self._folder is not None and not self._folder.is_dir()
+        if not self._folder.is_dir():
+            return [f"{self._folder}: there is no such folder of Word templates."]
+        given = self.given()
+        found = [
+            f"{path}: it is for nobody. Name it for a council's register code or for the partnership: "
+            f"{', '.join(f'{code}.docx' for code in self._codes())}."
+            for path in sorted(set(self._folder.glob("*.docx")) - set(given))
+        ]
+        for path in given:
+            try:
+                check_template(read_template(path))
+            except WrongTemplate as wrong:
+                details = [fault.detail for fault in wrong.faults] or [wrong.detail]
+                found += [f"{path}: {detail}" for detail in details]
+        return found
 
     def _codes(self) -> Iterator[str]:
         yield self._partnership.code

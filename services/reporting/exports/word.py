@@ -63,7 +63,7 @@ def write_word(
     Raises:
         WrongTemplate: naming each tag that cannot be filled in, and the paragraph it is in.
     """
-    content = _read(template or TEMPLATE)
+    content = read_template(template or TEMPLATE)
     check_template(content)
     document = _Filled(content)
     tags = tags_of(table, imprint, movements)
@@ -119,7 +119,12 @@ def _sizes_in(content: bytes) -> Mapping[str, float]:
     return sizes_of(docx.Document(io.BytesIO(content)))
 
 
-def _read(path: Path) -> bytes:
+def read_template(path: Path) -> bytes:
+    """A template's bytes.
+
+    Raises:
+        WrongTemplate: where there is no file, or too large a one.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(TEMPLATE_LIMIT_BYTES + 1)
