@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from deploy.kafka.desired import Desired, council_inbox, council_user, read_desired
 from deploy.kafka.provision import KafkaConnection, apply, plan
 from deploy.local.postgres_server import PostgresServer
+from deploy.local.processes import Unavailable
+from deploy.local.stack import Stack
 from tests.connected.provisioned import Provisioned
 
 
@@ -46,6 +49,27 @@ def provisioned(request: pytest.FixtureRequest) -> Provisioned:
 
     asyncio.run(provision())
     return Provisioned(admin, passwords, own, other)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole product on real parts, with nothing stated yet."""
+    try:
+        with Stack(tmp_path_factory.mktemp("stack"), progress=lambda _: None) as stack:
+            yield stack
+    except Unavailable as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must have it: {error}")
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+async def http(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """East Sussex's finance system, over HTTP."""
+    async with httpx.AsyncClient(
+        base_url=stack.url, headers=stack.credential("finance-ESX"), timeout=10, trust_env=False
+    ) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

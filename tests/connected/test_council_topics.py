@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,36 +17,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, TopicAuthorizationFailedError
 
 from deploy.kafka.desired import council_inbox, council_user
-from deploy.local.processes import Unavailable
 from deploy.local.stack import Stack
 from shared.events import REJECTIONS_TOPIC, ReturnRejected
 
 pytestmark = pytest.mark.long
 
 EAST_SUSSEX, KENT = "E10000011", "E10000016"
-EXAMPLE = Path("docs/integrate/kafka.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
 TIMED_RETURNS = 20
 DEADLINE_SECONDS = 30
 TABLE = f"/v1/tracker.csv?council={EAST_SUSSEX}&basis=forecast"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    try:
-        with Stack(tmp_path_factory.mktemp("stack"), progress=lambda _: None) as stack:
-            yield stack
-    except Unavailable as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must have it: {error}")
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-async def http(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(
-        base_url=stack.url, headers=stack.credential("finance-ESX"), timeout=10, trust_env=False
-    ) as client:
-        yield client
 
 
 @asynccontextmanager
@@ -149,27 +124,6 @@ async def test_what_may_not_stand_ends_in_rejections_and_the_good_ones_behind_it
     assert (refused["received"], refused["counted"]) == (True, False)
     assert [one["original_bytes"] for one in found if one["problem"]["type"] == "too-large"] == [1_000_001]
     assert {told.rejection_id for told in await published(stack, len(bad))} == {one["id"] for one in found}
-
-
-async def test_the_example_for_a_finance_system_works_as_it_is_printed(stack: Stack, http: httpx.AsyncClient) -> None:
-    event_id = f"example-{uuid4().hex}"
-    command = f"set -a; . {stack.env_file}; exec {sys.executable} -"
-    ran = await asyncio.to_thread(
-        subprocess.run,
-        ["sh", "-c", command],
-        input=EXAMPLE.encode(),
-        env={"PATH": os.environ["PATH"], "EVENT_ID": event_id},
-        capture_output=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr.decode()
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not (answer := (await http.get("/v1/submissions", params={"event_id": event_id})).json())["event"][
-            "counted"
-        ]:
-            assert not answer["event"]["rejections"], answer
-            await asyncio.sleep(0.05)
 
 
 async def published(stack: Stack, count: int) -> list[ReturnRejected]:
