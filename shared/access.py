@@ -23,6 +23,7 @@ from shared.principal import Principal, Role
 PREFIX: Final = "sav_"
 #: A revoked key stops working within this time.
 CACHE_SECONDS: Final = 2.0
+_REMEMBERED_FOR: Final = timedelta(seconds=CACHE_SECONDS)
 _CACHE_LIMIT: Final = 10_000
 
 metadata = MetaData()
@@ -62,7 +63,8 @@ class Access:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._cache: dict[bytes, tuple[datetime, Key | None]] = {}
+        #: What was found by a key's hash or id, and when it was asked for.
+        self._cache: dict[bytes | str, tuple[datetime, Key | None]] = {}
 
     async def principal_of(self, presented: str) -> Principal | None:
         """Who presents this key; ``None`` when it is unknown, expired or revoked.
@@ -70,20 +72,11 @@ class Access:
         The key is looked up by its hash, so how long the look-up takes tells nothing about the key.
         """
         digest = hashlib.sha256(presented.encode()).digest()
-        now = self._clock()
-        cached = self._cache.get(digest)
-        if cached is None or now - cached[0] > timedelta(seconds=CACHE_SECONDS):
-            if len(self._cache) >= _CACHE_LIMIT:
-                self._cache.clear()
-            cached = (now, await self._find(keys.c.hash == digest))
-            self._cache[digest] = cached
-        key = cached[1]
-        return key.principal if key is not None and key.works_at(now) else None
+        return await self._working(digest, keys.c.hash == digest)
 
     async def principal_of_id(self, key_id: str) -> Principal | None:
         """Whom a key's id stands for while the key works: what a session is tied to."""
-        key = await self._find(keys.c.id == key_id)
-        return key.principal if key is not None and key.works_at(self._clock()) else None
+        return await self._working(key_id, keys.c.id == key_id)
 
     async def key_of(self, presented: str) -> Key | None:
         """The working key that was presented, for a sign-in."""
@@ -124,6 +117,18 @@ class Access:
         async with self._database.read() as connection:
             found = await connection.execute(select(keys).order_by(keys.c.name, keys.c.created_at))
             return [_key(row) for row in found]
+
+    async def _working(self, known_by: bytes | str, condition: ColumnElement[bool]) -> Principal | None:
+        now = self._clock()
+        cached = self._cache.get(known_by)
+        if cached is None or now - cached[0] > _REMEMBERED_FOR:
+            if len(self._cache) >= _CACHE_LIMIT:
+                self._cache.clear()
+            # As of before the look-up: a key revoked while it is under way stops in time too.
+            cached = (now, await self._find(condition))
+            self._cache[known_by] = cached
+        key = cached[1]
+        return key.principal if key is not None and key.works_at(now) else None
 
     async def _find(self, condition: ColumnElement[bool]) -> Key | None:
         async with self._database.read() as connection:

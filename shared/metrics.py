@@ -174,9 +174,9 @@ def install_metrics(app: FastAPI, metrics: Metrics, settings: Settings) -> None:
     @public
     async def told(request: Request) -> Response:
         if token:
-            await request.app.state.gate.require_few_failures(request)
+            request.app.state.gate.require_few_failures(request)
             presented = request.headers.get("authorization", "").removeprefix("Bearer ")
             if not secrets.compare_digest(presented.encode(), token.encode()):
-                await request.app.state.gate.count_failure(request)
+                request.app.state.gate.count_failure(request)
                 raise Unauthenticated("The metrics are told to whoever has their token.", "Send it as a bearer token.")
         return Response(await metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -19,11 +19,8 @@ from fastapi.responses import JSONResponse
 from fastapi_problem.error import Problem
 from fastapi_problem.handler import ExceptionHandler, add_exception_handler, new_exception_handler
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from limits import RateLimitItem, parse
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from pydantic import BaseModel
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from werkzeug.http import quote_etag
@@ -31,8 +28,10 @@ from werkzeug.sansio.http import is_resource_modified
 
 from shared.access import Access
 from shared.correlation import request_id_given
+from shared.direct import Direct
 from shared.errors import Fault, Forbidden, Refused, SavingsError, TooLarge, TooMany, Unauthenticated
 from shared.principal import Principal, Role
+from shared.rate import Rate
 from shared.settings import Settings
 
 SESSION_COOKIE: Final = "savings_session"
@@ -74,28 +73,26 @@ class Gate:
     def __init__(self, access: Access, settings: Settings) -> None:
         self._access = access
         self._sessions = session_signer(settings)
-        # Counters, not a list of moments: what a request costs does not grow with the requests of its minute.
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._per_credential: RateLimitItem = parse(f"{settings.requests_per_minute}/minute")
-        self._failures: RateLimitItem = parse(f"{settings.failures_per_minute}/minute")
+        self._requests = Rate(settings.requests_per_minute)
+        self._failures = Rate(settings.failures_per_minute)
 
     async def __call__(self, request: Request) -> None:
         endpoint = request.scope["endpoint"]
         roles: frozenset[Role] | None = getattr(endpoint, "permitted_roles", frozenset())
         if roles is None:
             return
-        await self.require_few_failures(request)
+        self.require_few_failures(request)
         principal = await self.principal_of(request)
         if principal is None:
             # Somebody who opens a page before signing in has failed at nothing yet.
             if not getattr(endpoint, "is_page", False):
-                await self.count_failure(request)
+                self.count_failure(request)
             raise Unauthenticated(
                 "No valid key came with the request: it is missing, unknown, expired or revoked.",
                 "Send 'Authorization: Bearer <key>'. The programme office makes keys with 'savings keys create'.",
             )
-        if not await self._limiter.hit(self._per_credential, "requests", principal.name):
-            raise TooMany(f"{principal.name} made more than {self._per_credential.amount} requests in a minute.", 10)
+        if not self._requests.take(principal.name):
+            raise TooMany(f"{principal.name} made more than {self._requests.limit} requests in a minute.", 10)
         if principal.role not in roles:
             raise Forbidden(
                 f"{principal.name} has the role {principal.role}; "
@@ -104,13 +101,13 @@ class Gate:
             )
         request.state.principal = principal
 
-    async def require_few_failures(self, request: Request) -> None:
+    def require_few_failures(self, request: Request) -> None:
         """Raises: TooMany, where an address has presented too many keys in a minute that are none."""
-        if not await self._limiter.test(self._failures, "failures", _address_of(request)):
+        if not self._failures.has_room(_address_of(request)):
             raise TooMany("Too many requests without a valid key came from this address.", 60)
 
-    async def count_failure(self, request: Request) -> None:
-        await self._limiter.hit(self._failures, "failures", _address_of(request))
+    def count_failure(self, request: Request) -> None:
+        self._failures.count(_address_of(request))
 
     async def principal_of(self, request: Request) -> Principal | None:
         """Whose key or session came with a request, if it works now; ``None`` where there is none that does."""
@@ -137,14 +134,19 @@ def session_signer(settings: Settings) -> URLSafeTimedSerializer | None:
     return URLSafeTimedSerializer(secret, salt="savings-session") if secret else None
 
 
-async def asking(request: Request) -> Principal:
+def caller_of(request: Request) -> Principal:
+    """Who is asking, as the gate found it."""
     principal = request.state.principal
     assert isinstance(principal, Principal)  # noqa: S101 - the gate stands before every route
     return principal
 
 
+async def _caller(request: Request) -> Principal:
+    return caller_of(request)
+
+
 #: The caller, as the gate found it.
-Caller = Annotated[Principal, Depends(asking)]
+Caller = Annotated[Principal, Depends(_caller)]
 
 
 class FaultOut(BaseModel):
@@ -189,7 +191,11 @@ def create_app(
     Set ``app.state.draw_problem`` to a :data:`DrawProblem`, and where a page fails people read a page instead.
     """
     gate = Gate(access, settings)
-    app = FastAPI(
+    handler = _problem_handler()
+    app = _Application(
+        gate=gate,
+        handler=handler,
+        answers={} if answers is None else answers,
         title=title,
         version="1",
         lifespan=lifespan,
@@ -200,13 +206,22 @@ def create_app(
         redoc_url=None,
     )
     app.state.gate = gate
-    handler = _problem_handler()
     add_exception_handler(app, handler, generic_swagger_defaults=False)
     # Registered by its own name too: what is known only as an Exception is answered outside of the middleware, and
     # raised again to the server as something nobody foresaw.
     app.add_exception_handler(SavingsError, handler)
-    app.add_middleware(_Envelope, answers={} if answers is None else answers)
     return app
+
+
+class _Application(FastAPI):
+    """What every request comes to: the envelope, and in it an endpoint that is answered directly, or the framework."""
+
+    def __init__(self, *, gate: Gate, handler: ExceptionHandler, answers: dict[int, int], **options: Any) -> None:
+        super().__init__(**options)
+        self._envelope = _Envelope(Direct(self, super().__call__, gate, handler), answers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._envelope(scope, receive, send)
 
 
 #: Draws a problem as a page: the request, the problem's members, and the answer as it would be without.
@@ -278,6 +293,13 @@ def _refused_query(error: RequestValidationError) -> Refused:
     return Refused(f"{len(faults)} parameter{'s are' if len(faults) > 1 else ' is'} not valid.", faults)
 
 
+_ALWAYS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
+_UNLESS_THERE: Final = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+)
+
+
 class _Envelope:
     """Gives each request an id that its log lines, events and entries carry, and each answer its safety headers."""
 
@@ -298,18 +320,21 @@ class _Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._answers[status] = self._answers.get(status, 0) + 1
-                told = MutableHeaders(scope=message)
-                told["X-Request-ID"] = request_id
-                told["X-Content-Type-Options"] = "nosniff"
-                told["Referrer-Policy"] = "same-origin"
-                told.setdefault("Cache-Control", "no-store")
-                told.setdefault(
-                    "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
-                )
+                headers = message["headers"]
+                there = {name for name, _ in headers}
+                message["headers"] = [
+                    *headers,
+                    (b"x-request-id", request_id.encode()),
+                    *_ALWAYS,
+                    *(header for header in _UNLESS_THERE if header[0] not in there),
+                ]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
             await self._app(scope, receive, send_with_headers)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
 
 
 async def read_body(request: Request, limit_bytes: int) -> bytes:
@@ -343,12 +368,17 @@ def etag_of(*parts: object) -> str:
 
 def not_modified(request: Request, etag: str) -> Response | None:
     """A 304, where the caller has this very version already."""
-    modified = is_resource_modified(
+    presented = request.headers.get("if-none-match")
+    if presented is None:
+        return None
+    quoted = quote_etag(etag)
+    # Callers mostly send back the one tag they were given.
+    modified = presented != quoted and is_resource_modified(
         http_range=None,
         http_if_range=None,
         http_if_modified_since=None,
-        http_if_none_match=request.headers.get("if-none-match"),
-        etag=quote_etag(etag),
+        http_if_none_match=presented,
+        etag=quoted,
     )
     return None if modified else Response(status_code=304, headers=conditional_headers(etag))
 

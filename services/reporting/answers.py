@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.reporting import rounds_store, store
 from services.reporting.edition import Edition
+from services.reporting.edition_query import question_to_the_draft
 from services.reporting.editions import Editions
 from services.reporting.exports.imprint import Imprint
 from services.reporting.figures_read import Figures, read_figures
@@ -36,6 +38,8 @@ from shared.partnership import Partnership
 from shared.web import conditional_headers, etag_of, not_modified
 
 SHELF_BYTES: Final = 32_000_000
+#: So many addresses and entity tags are remembered, those used least recently forgotten first.
+_REMEMBERED: Final = 500
 #: So many files are drawn at a time; a third waits, and everybody else is answered meanwhile.
 DRAWN_AT_ONCE: Final = 2
 
@@ -60,6 +64,9 @@ class Answers:
         self._newest = Newest(database)
         self._shelf = Shelf(SHELF_BYTES)
         self._fingerprint = fingerprint_of(partnership)
+        self._etag_of = lru_cache(_REMEMBERED)(etag_of)
+        #: What an address asks of the draft: the same by the same caller is the same question, or refused anew.
+        self.question = lru_cache(_REMEMBERED)(partial(question_to_the_draft, partnership=partnership))
         self._rounds: Sequence[Round] = ()
         self._drawing = asyncio.Semaphore(DRAWN_AT_ONCE)
         self.editions = Editions(partnership, database, clock, self._fingerprint)
@@ -196,7 +203,8 @@ class Answers:
     ) -> str:
         number = round_.number if round_ else None
         editions = version.editions if form.tells_what_moved else None
-        return etag_of(self._fingerprint, version.epoch, version.number, number, editions, question, form.name, around)
+        made_by = (self._fingerprint, version.epoch)
+        return self._etag_of(*made_by, version.number, number, editions, question, form.name, around)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,28 +228,38 @@ class _Around:
         )
 
 
-async def _answers_of(request: Request) -> Answers:
+def answers_of(request: Request) -> Answers:
+    """The answers of the service, as installed on the application."""
     answers = request.app.state.reporting.answers
     assert isinstance(answers, Answers)  # noqa: S101 - set where the service is installed
     return answers
 
 
+async def _answering(request: Request) -> Answers:
+    return answers_of(request)
+
+
 #: The answers of the service, as installed on the application.
-Answering = Annotated[Answers, Depends(_answers_of)]
+Answering = Annotated[Answers, Depends(_answering)]
 
 
 class Newest:
     """The ledger's version, never older than the moment of asking.
 
-    One query at a time: those who ask while one is under way share the next, however many they are.
+    It is read again where anything was committed since, or where the database cannot tell. One query at a time: those
+    who ask while one is under way share the next, however many they are.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turn = asyncio.Lock()
         self._next: asyncio.Task[LedgerVersion] | None = None
+        self._read: LedgerVersion | None = None
+        self._read_at: int | None = None
 
     async def version(self) -> LedgerVersion:
+        if self._read is not None and self._read_at is not None and self._read_at == self._database.commits():
+            return self._read
         if self._next is None:
             self._next = asyncio.create_task(self._query())
         # Shielded: who goes away does not take the answer from the others.
@@ -251,8 +269,11 @@ class Newest:
         async with self._turn:
             # It begins now: what is committed from here on it may not see, so who asks from here on gets another.
             self._next = None
+            # Asked first: a commit that the query may not see gives the number another value.
+            commits = self._database.commits()
             async with self._database.read() as connection:
-                return await store.ledger_version(connection)
+                self._read, self._read_at = await store.ledger_version(connection), commits
+            return self._read
 
 
 class Shelf:

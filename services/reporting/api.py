@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
-from services.reporting.answers import Answering, Answers
+from services.reporting.answers import answers_of
 from services.reporting.edition_query import DRAFT, EDITION_PARAMETERS, question_to, read_edition, refuse_clocks
 from services.reporting.files import EXCEL, FRAGMENT, PDF, WORD
 from services.reporting.forms import JSON, PRINTED_CSV, TIDY_CSV, Form
 from services.reporting.query import Asked, read_question
 from services.reporting.schemas import TableOut
 from shared.asked import described
+from shared.direct import direct
 from shared.errors import Forbidden, NotFound, Refused, TooMany, Unauthenticated, Unavailable
-from shared.principal import Principal
-from shared.web import EVERYONE, Caller, permits, problem_responses
+from shared.web import EVERYONE, caller_of, permits, problem_responses
+
+#: So many preferences of callers are remembered; there are few, and browsers' are long.
+_REMEMBERED: Final = 200
 
 router = APIRouter(prefix="/v1", tags=["tracker"])
 
@@ -49,13 +53,13 @@ _PROBLEMS: Final = problem_responses(Unauthenticated, Forbidden, NotFound, Refus
     summary="The tracker table",
 )
 @permits(*EVERYONE)
-async def tracker(request: Request, caller: Caller, answers: Answering) -> Response:
+@direct
+async def tracker(request: Request) -> Response:
     """Numbers, the printed text of each cell and the entries behind it, notes, coverage and the arithmetic proof.
 
     Carries a strong entity tag; ask again with If-None-Match.
     """
-    asked = Asked(request.query_params.multi_items(), EDITION_PARAMETERS)
-    return await _answer(request, asked, caller, answers, _preferred(request))
+    return await _answer(request, _preferred(request.headers.get("accept", "")))
 
 
 @router.get(
@@ -70,11 +74,11 @@ async def tracker(request: Request, caller: Caller, answers: Answering) -> Respo
     summary="The tracker table as CSV",
 )
 @permits(*EVERYONE)
-async def tracker_csv(request: Request, caller: Caller, answers: Answering) -> Response:
+async def tracker_csv(request: Request) -> Response:
     """Tidy (a row for each workstream, scope and year) or with the columns and text of the printed table."""
     asked = Asked(request.query_params.multi_items(), _CSV_PARAMETERS)
     layout = asked.one_of("layout", Layout) or Layout.TIDY
-    return await _answer(request, asked, caller, answers, PRINTED_CSV if layout is Layout.PRINTED else TIDY_CSV)
+    return await _answer(request, PRINTED_CSV if layout is Layout.PRINTED else TIDY_CSV, asked)
 
 
 def _add_file(form: Form, suffix: str, summary: str) -> None:
@@ -94,10 +98,9 @@ def _add_file(form: Form, suffix: str, summary: str) -> None:
         summary=summary,
     )
     @permits(*EVERYONE)
-    async def take(request: Request, caller: Caller, answers: Answering) -> Response:
+    async def take(request: Request) -> Response:
         """Drawn from the same table as every other form; of an edition, from what was published."""
-        asked = Asked(request.query_params.multi_items(), EDITION_PARAMETERS)
-        return await _answer(request, asked, caller, answers, form)
+        return await _answer(request, form)
 
 
 _add_file(JSON, "json", "The tracker table as JSON")
@@ -110,13 +113,20 @@ _add_file(FRAGMENT, "html", "The tracker table as a piece of HTML to copy")
 _BY_MEDIA_TYPE: Final = {form.media_type.split(";")[0]: form for form in (JSON, TIDY_CSV, WORD, EXCEL, PDF)}
 
 
-def _preferred(request: Request) -> Form:
-    accepted = parse_accept_header(request.headers.get("accept", ""), MIMEAccept)
-    return _BY_MEDIA_TYPE[accepted.best_match(list(_BY_MEDIA_TYPE), default="application/json") or "application/json"]
+@lru_cache(_REMEMBERED)
+def _preferred(accepted: str) -> Form:
+    best = parse_accept_header(accepted, MIMEAccept).best_match(list(_BY_MEDIA_TYPE), default="application/json")
+    return _BY_MEDIA_TYPE[best or "application/json"]
 
 
-async def _answer(request: Request, asked: Asked, caller: Principal, answers: Answers, form: Form) -> Response:
+async def _answer(request: Request, form: Form, asked: Asked | None = None) -> Response:
     """The draft's table, or that of the edition asked for."""
+    answers, caller = answers_of(request), caller_of(request)
+    if asked is None:
+        question = answers.question(request.scope["query_string"].decode("latin-1"), caller)
+        if question is not None:
+            return await answers.answer(request, question, form)
+        asked = Asked(request.query_params.multi_items(), EDITION_PARAMETERS)
     edition = await read_edition(asked, "edition", answers.editions, otherwise=DRAFT)
     if edition is None:
         return await answers.answer(request, read_question(asked, caller, answers.partnership), form)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from starlette.datastructures import QueryParams
+
 from services.reporting.edition import Edition
 from services.reporting.editions import Editions, not_for
-from services.reporting.query import PARAMETERS, Asked
+from services.reporting.query import PARAMETERS, Asked, read_question
 from services.reporting.table import Question
 from shared.asked import Parameters
+from shared.partnership import Partnership
+from shared.principal import Principal
 
 #: Asks for the figures as they stand now; and for the edition that was published last.
 DRAFT: Final = "draft"
@@ -52,6 +56,18 @@ async def read_edition(asked: Asked, name: str, editions: Editions, otherwise: s
     number = asked.whole_number(name, 1, _LARGEST)
     asked.require_no_fault()
     return await editions.get(number)
+
+
+def question_to_the_draft(query: str, caller: Principal, partnership: Partnership) -> Question | None:
+    """The question in the query of an address; ``None`` where it asks of an edition.
+
+    Raises:
+        Refused, Forbidden: as :func:`~services.reporting.query.read_question`.
+    """
+    asked = Asked(QueryParams(query).multi_items(), EDITION_PARAMETERS)
+    if (asked.text("edition") or DRAFT) != DRAFT:
+        return None
+    return read_question(asked, caller, partnership)
 
 
 def refuse_clocks(asked: Asked) -> None:

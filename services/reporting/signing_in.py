@@ -93,12 +93,12 @@ async def sign_in(request: Request, door: TheDoor) -> Response:
     require_own_page(request)
     signer, gate = door.require_signer(), request.app.state.gate
     assert isinstance(gate, Gate)  # noqa: S101 - it stands before every application
-    await gate.require_few_failures(request)
+    gate.require_few_failures(request)
     form = await _read_form(request)
     then = safe_next(form.get("next"))
     key = await door.key_of(form)
     if key is None:
-        await gate.count_failure(request)
+        gate.count_failure(request)
         return await _drawn(
             request, door, then, error="Enter a key that works: this one is unknown, expired or revoked"
         )

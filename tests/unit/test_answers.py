@@ -141,6 +141,9 @@ class Counted:
         self.let_go = asyncio.Event()
         monkeypatch.setattr(store, "ledger_version", self._ledger_version)
 
+    def commits(self) -> int:
+        return self.committed
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[None]:
         yield
@@ -165,6 +168,38 @@ async def test_the_version_told_is_never_older_than_the_moment_of_asking(monkeyp
     assert (await early).number == 0
     assert {(await each).number for each in late} == {1}
     assert database.queries == 2, "those who ask meanwhile share one query"
+
+
+async def test_the_version_is_read_again_only_where_something_was_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Counted(monkeypatch)
+    database.let_go.set()
+    newest = Newest(database)  # type: ignore[arg-type]
+    assert [(await newest.version()).number for _ in range(3)] == [0, 0, 0]
+    assert database.queries == 1
+    database.committed = 1
+    assert [(await newest.version()).number for _ in range(3)] == [1, 1, 1]
+    assert database.queries == 2
+
+
+async def test_what_is_committed_while_the_version_is_read_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Counted(monkeypatch)
+    newest = Newest(database)  # type: ignore[arg-type]
+    early = asyncio.create_task(newest.version())
+    await database.begun.wait()
+    database.committed = 1
+    database.let_go.set()
+    assert (await early).number == 0
+    assert (await newest.version()).number == 1
+
+
+async def test_where_the_database_cannot_tell_the_version_is_read_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Counted(monkeypatch)
+    monkeypatch.setattr(database, "commits", lambda: None)
+    database.let_go.set()
+    newest = Newest(database)  # type: ignore[arg-type]
+    for _ in range(3):
+        await newest.version()
+    assert database.queries == 3
 
 
 async def test_a_reader_who_goes_away_does_not_take_the_answer_from_the_others(
