@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import httpx
 import typer
+import uvloop
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -399,7 +400,8 @@ def _progress() -> Progress:
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end; a foreseen failure is told in a sentence, without a traceback."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
     except (PortTaken, UnusableFile) as error:
         _fail(str(error))
     except httpx.TransportError as error:
