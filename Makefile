@@ -40,7 +40,7 @@ test: .venv/.ready ## Check style, types, layering, and run the tests
 
 .PHONY: test-stack
 test-stack: .venv/.ready ## Run what needs a real Apache Kafka and a real PostgreSQL
-	SAVINGS_LONG_TESTS=1 $(RUN)pytest tests/contracts tests/connected tests/integration tests/e2e/test_january_2012.py
+	SAVINGS_LONG_TESTS=1 $(RUN)pytest tests/contracts tests/connected tests/faults tests/integration tests/e2e/test_january_2012.py
 
 .PHONY: bench
 bench: .venv/.ready ## Print our speed beside its floor

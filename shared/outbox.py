@@ -3,7 +3,8 @@
 The relay takes *the rows that are there*, lowest id first, and deletes them once sent. It keeps no cursor: ids are
 given out before their transactions commit, so a cursor would step over a row that commits late. Rows of one key are
 written under that key's stream lock, so among them id order is commit order. Two relays do no harm to what is counted
-(consumers know an event by its id); a lease keeps them from working at once, so that order holds.
+(consumers know an event by its id); a lease keeps them from working at once, so that nothing is
+sent twice without need.
 """
 
 from __future__ import annotations

@@ -168,6 +168,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer = consumer
         self._start_at = start_at
         self._seeked: set[KafkaPartition] = set()
+        #: What the lag monitors are still to be told.
+        self._untold: dict[KafkaPartition, int] = {}
 
     async def on_partitions_revoked(self, revoked: set[KafkaPartition]) -> None:
         self._seeked -= set(revoked)
@@ -187,6 +189,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             return ()
         except KafkaError as error:
             raise BusUnavailable(f"Kafka gave no messages: {error!r}") from error
+        if not found:
+            await self._tell()
         return [
             Received(
                 TopicPartition(record.topic, record.partition),
@@ -207,13 +211,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise BusUnavailable(f"Kafka cannot be asked for its offsets: {error!r}") from error
 
     async def inform(self, positions: Mapping[TopicPartition, int]) -> None:
-        mine = self._consumer.assignment()
-        offsets = {KafkaPartition(at.topic, at.partition): offset for at, offset in positions.items()}
-        try:
-            await self._consumer.commit({at: offset for at, offset in offsets.items() if at in mine})
-        except KafkaError as error:
-            # A monitor's number is late; nothing else.
-            log.info("kafka.inform_failed", error=repr(error))
+        self._untold |= {KafkaPartition(at.topic, at.partition): offset for at, offset in positions.items()}
+        await self._tell()
 
     async def ends(self) -> Mapping[TopicPartition, int]:
         try:
@@ -235,6 +234,23 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if partition in self._consumer.assignment():
                 self._consumer.seek(partition, offset or beginnings[partition])
                 self._seeked.add(partition)
+                if offset:
+                    # Whoever stood here before may have been killed before it told: on a quiet topic its lag would
+                    # stand for ever.
+                    self._untold[partition] = offset
+
+    async def _tell(self) -> None:
+        mine = self._consumer.assignment()
+        self._untold = {at: offset for at, offset in self._untold.items() if at in mine}
+        if not self._untold:
+            return
+        try:
+            await self._consumer.commit(self._untold)
+        except KafkaError as error:
+            # A monitor's number is late, and is told again when there is nothing else to do; nothing else.
+            log.info("kafka.inform_failed", error=repr(error))
+        else:
+            self._untold = {}
 
 
 async def _outcome(sent: asyncio.Future[Any]) -> MessageRefused | None:
