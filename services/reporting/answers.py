@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -71,6 +72,10 @@ class Answers:
         self._drawing = asyncio.Semaphore(DRAWN_AT_ONCE)
         self.editions = Editions(partnership, database, clock, self._fingerprint)
         self.rounds = Rounds(partnership, database, clock)
+
+    def now(self) -> datetime:
+        """The moment of asking, by the service's clock."""
+        return self._clock()
 
     async def answer(self, request: Request, question: Question, form: Form) -> Response:
         """The table in a form; 304 where the caller has this version already, after one tiny query."""

@@ -18,6 +18,7 @@ from shared.clock import local_day, local_time, moment_text
 from shared.money import short_text
 from shared.partnership import Partnership
 from shared.principal import Principal
+from shared.web import READERS_OF_ALL
 
 #: Nothing but our own files: no frame, no script of anybody else's, nothing in the markup itself.
 PAGE_HEADERS: Final[Mapping[str, str]] = {
@@ -34,6 +35,10 @@ SECTIONS: Final[Mapping[str, str]] = {
     "/tracker": "Tracker",
     "/workstreams": "Workstreams",
     "/councils": "Councils",
+    "/movements": "What changed",
+    "/editions": "Editions",
+    "/rounds": "Rounds",
+    "/checks": "Checks",
 }
 
 
@@ -52,6 +57,10 @@ def draw(
         .render(partnership=partnership, principal=principal, section=section, sections=SECTIONS, **context)
     )
     return drawn.encode()
+
+
+def _is_open_to(principal: Principal, path: str) -> bool:
+    return path != "/checks" or principal.role in READERS_OF_ALL
 
 
 def page_of(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
