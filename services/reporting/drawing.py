@@ -51,11 +51,9 @@ def draw(
     **context: Any,
 ) -> bytes:
     """A page. ``principal`` is who is signed in, and stands at its top; ``section`` is where in the service it is."""
-    drawn = (
-        _environment()
-        .get_template(template)
-        .render(partnership=partnership, principal=principal, section=section, sections=SECTIONS, **context)
-    )
+    shown = {path: text for path, text in SECTIONS.items() if principal and _is_open_to(principal, path)}
+    made = _environment().get_template(template)
+    drawn = made.render(partnership=partnership, principal=principal, section=section, sections=shown, **context)
     return drawn.encode()
 
 

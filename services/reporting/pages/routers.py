@@ -6,13 +6,6 @@ from typing import Final
 
 from services.reporting.pages import checks, councils, editions, figures, movements, rounds, tracker, workstreams
 
-PAGES: Final = (
-    tracker.router,
-    workstreams.router,
-    councils.router,
-    figures.router,
-    movements.router,
-    editions.router,
-    rounds.router,
-    checks.router,
+PAGES: Final = tuple(
+    each.router for each in (tracker, workstreams, councils, figures, movements, editions, rounds, checks)
 )
