@@ -8,8 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from datetime import datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Final
 
