@@ -103,6 +103,16 @@ def tables_of(path: Path) -> list[Tagged]:
     return tables
 
 
+def as_printed(table: Tagged) -> list[list[str]]:
+    """The rows with the name of their workstream, which stands once in each group, said again in each of them."""
+    rows, name = [], ""
+    for row in table.rows[1:]:
+        if row[0].rows > 1 or len(row) == len(table.rows[0]):
+            name, row = row[0].text, row[1:]
+        rows.append([name, *(cell.text for cell in row)])
+    return rows
+
+
 def faults_in(path: Path) -> list[str]:
     """What veraPDF finds against PDF/UA-1; empty where the file complies."""
     java = shutil.which("java")

@@ -26,7 +26,7 @@ from shared.errors import Unavailable
 from shared.figures import PARTNERSHIP
 from shared.money import short_text
 from tests.many_councils import figures_of, large_table, many_councils
-from tests.pdf_checking import Tagged, facts_of, faults_in, require_pango, tables_of, text_of
+from tests.pdf_checking import as_printed, facts_of, faults_in, require_pango, tables_of, text_of
 from tests.reporting_figures import PRINTED, SE7, january_2012, table_of
 
 EDITION = Imprint(
@@ -71,16 +71,6 @@ def large_file(tmp_path: Path) -> Path:
     path = tmp_path / "large.pdf"
     path.write_bytes(large())
     return path
-
-
-def as_printed(table: Tagged) -> list[list[str]]:
-    """The rows with the name of their workstream, which stands once in each group, said again in each of them."""
-    rows, name = [], ""
-    for row in table.rows[1:]:
-        if row[0].rows > 1 or len(row) == len(table.rows[0]):
-            name, row = row[0].text, row[1:]
-        rows.append([name, *(cell.text for cell in row)])
-    return rows
 
 
 def test_every_figure_of_the_printed_table_is_in_its_cell(january_file: Path) -> None:
