@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import secrets
+import shutil
 import sqlite3
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -68,6 +71,7 @@ async def run() -> Sequence[Figure]:
                 settings = await _real_settings(embedded, server, broker)
                 watched = {"PostgreSQL": server.pid or 0, "Kafka": broker.pid or 0}
                 found += await _measure("PostgreSQL and Kafka", settings, _servers(server, broker), watched)
+                found += [_dumped(server), _memory_of(watched)]
         except Unavailable as error:
             found.append(Figure("PostgreSQL and Kafka", f"not measured: {error}"))
         return found
@@ -278,6 +282,25 @@ async def _real_settings(embedded: Settings, server: PostgresServer, broker: Kaf
             "kafka_password": SecretStr(broker.admin.password),
         }
     )
+
+
+def _dumped(server: PostgresServer) -> Figure:
+    """What a backup of it takes: a dump as PostgreSQL packs it."""
+    pg_dump = shutil.which("pg_dump")
+    if pg_dump is None:
+        return Figure("PostgreSQL, a dump of it", "not measured: no pg_dump on this machine")
+    made = subprocess.run([pg_dump, "-Fc", "--dbname", server.superuser_url], check=True, capture_output=True)
+    each = len(made.stdout) / (MONTHS * WORKSTREAMS * (COUNCILS + 1))
+    return Figure("PostgreSQL, a dump of it", f"{each:,.0f} bytes a return")
+
+
+def _memory_of(watched: Mapping[str, int]) -> Figure:
+    """At its highest: of this process with all three services in it, and of each server's first process."""
+    peaks = {"the three services in one process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+    for name, pid in watched.items():
+        peak = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+        peaks[name] = int(peak.split()[1])
+    return Figure("Memory", ", ".join(f"{name} {kilobytes / 1024:,.0f} MB" for name, kilobytes in peaks.items()))
 
 
 def _processor_seconds(pid: int) -> float:
