@@ -9,6 +9,7 @@ out from these figures.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import resource
@@ -42,6 +43,7 @@ from services.intake.main import Intake
 from shared.figures import PARTNERSHIP
 from shared.principal import Principal, Role
 from shared.settings import ServiceName, Settings
+from shared.telemetry import configure_logging
 
 COUNCILS: Final = int(os.environ.get("SAVINGS_SCALE_COUNCILS", "20"))
 WORKSTREAMS: Final = int(os.environ.get("SAVINGS_SCALE_WORKSTREAMS", "20"))
@@ -58,6 +60,7 @@ Bytes = Mapping[str, int]
 
 async def run() -> Sequence[Figure]:
     """Embedded, then for real."""
+    configure_logging(level=logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="savings-scale-") as text:
         folder = Path(text)
         partnership_file = folder / "partnership.toml"

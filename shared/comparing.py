@@ -52,16 +52,10 @@ class Sides(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What to compare: a query for each side, ordered by the key here; the key's columns are among those selected."""
+    """What to compare: a query, and the key that orders it; the key's columns are among those selected."""
 
-    kept: Select[Any]
-    again: Select[Any]
+    query: Select[Any]
     key: Sequence[ColumnElement[Any]]
-
-    @classmethod
-    def same(cls, query: Select[Any], *key: ColumnElement[Any]) -> Content:
-        """The same query on both sides."""
-        return cls(query, query, key)
 
 
 def columns_but(table: Table, *left_out: str) -> Sequence[ColumnElement[Any]]:
@@ -78,10 +72,7 @@ async def compare(sides: Sides, content: Content, name: Callable[[Row[Any]], str
     names = [column.key or "" for column in content.key]
     count, after = 0, None
     while True:
-        kept, again = [
-            (await connection.execute(_page(query, content.key, after))).all()
-            for connection, query in zip(sides, (content.kept, content.again), strict=True)
-        ]
+        kept, again = [(await connection.execute(_page(content, after))).all() for connection in sides]
         compare_rows(kept, again, names, name)
         count += len(kept)
         if len(kept) < ROWS_AT_ONCE:
@@ -116,12 +107,12 @@ async def compare_consumed(sides: Sides, consumed: Consumed) -> int:
     place = (parked.c.topic, parked.c.partition, parked.c.offset)
     count = await compare(
         sides,
-        Content.same(select(*place, parked.c.key, parked.c.value), *place),
+        Content(select(*place, parked.c.key, parked.c.value), place),
         lambda found: f"the parked event {found.topic}[{found.partition}] {found.offset}",
     )
     return count + await compare(
         sides,
-        Content.same(select(effects), effects.c.source, effects.c.event_id),
+        Content(select(effects), (effects.c.source, effects.c.event_id)),
         lambda found: f"the effect of {found.source} {found.event_id}",
     )
 
@@ -143,7 +134,8 @@ def _key(found: Row[Any], key: Sequence[str]) -> tuple[Any, ...]:
     return tuple(getattr(found, column) for column in key)
 
 
-def _page(query: Select[Any], key: Sequence[ColumnElement[Any]], after: tuple[Any, ...] | None) -> Select[Any]:
+def _page(content: Content, after: tuple[Any, ...] | None) -> Select[Any]:
+    query, key = content
     if after is not None:
         query = query.where(key[0] > after[0] if len(key) == 1 else row(*key) > row(*after))
     return query.order_by(*key).limit(ROWS_AT_ONCE)

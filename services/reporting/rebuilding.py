@@ -83,14 +83,14 @@ class RebuildingTable:
         total = int((await sides.kept.execute(select(func.count()).select_from(accounts))).scalar_one())
         count = await self._compare_accounts(sides, total, progress)
         for content, name in (
-            (Content.same(select(returns), returns.c.submission_id), _a_return),
-            (Content.same(select(streams), *streams.primary_key.columns), _a_stream),
-            (Content.same(select(*columns_but(ledger, "epoch")), ledger.c.id), _the_ledger),
+            (Content(select(returns), (returns.c.submission_id,)), _a_return),
+            (Content(select(streams), tuple(streams.primary_key.columns)), _a_stream),
+            (Content(select(*columns_but(ledger, "epoch")), (ledger.c.id,)), _the_ledger),
         ):
             count += await compare(sides, content, name)
         for table in STATED_HERE:
             key = tuple(table.primary_key.columns)
-            count += await compare(sides, Content.same(select(table), *key), partial(_a_row_of, table))
+            count += await compare(sides, Content(select(table), key), partial(_a_row_of, table))
         return count + await compare_consumed(sides, consumed)
 
     async def put_off(self) -> int:
@@ -103,7 +103,7 @@ class RebuildingTable:
     async def _compare_accounts(self, sides: Sides, total: int, progress: Progress) -> int:
         """The accounts, and under each every entry that it ever had: whatever is shown, as at any day, is of these."""
         own = columns_but(accounts, "id")
-        await compare(sides, Content.same(select(*own), accounts.c.key), lambda found: f"the account {found.key}")
+        await compare(sides, Content(select(*own), (accounts.c.key,)), lambda found: f"the account {found.key}")
         keys = list((await sides.kept.execute(select(accounts.c.key).order_by(accounts.c.key))).scalars())
         count = len(keys)
         progress(0, total)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Row, Select, Table, func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracker.handlers import post_returns
@@ -20,11 +20,13 @@ from services.tracker.store import accounts, consumed, entries, outbox, postings
 from shared.bus.envelope import event_id_of
 from shared.bus.port import Bus, Received
 from shared.clock import Clock
-from shared.comparing import Content, Sides, columns_but, compare, compare_consumed
+from shared.comparing import ROWS_AT_ONCE, Content, Sides, columns_but, compare, compare_consumed
 from shared.consuming import Consuming
 from shared.database import Database
 from shared.events import SUBMISSIONS_TOPIC
 from shared.replaying import LogIncomplete, Progress
+
+_STREAMS_AT_ONCE: Final = 200
 
 
 class RebuildingLedgers:
@@ -75,24 +77,23 @@ class RebuildingLedgers:
         """Every fact in the ledgers is in the topic."""
 
     async def compare(self, sides: Sides, progress: Progress) -> int:
-        count, done = 0, 0
-        total = int((await sides.kept.execute(select(func.coalesce(func.sum(streams.c.entry_count), 0)))).scalar_one())
-        await compare(sides, Content.same(select(streams.c.name), streams.c.name), lambda row: f"the stream {row.name}")
-        ids = [await _stream_ids(connection) for connection in sides]
+        query = select(streams.c.name, streams.c.entry_count).order_by(streams.c.name)
+        sizes = {name: int(count) for name, count in await sides.kept.execute(query)}
+        count, done, total = 0, 0, sum(sizes.values())
+        await compare(sides, Content(select(streams.c.name), (streams.c.name,)), lambda row: f"the stream {row.name}")
         progress(0, total)
-        for name in sorted(ids[0]):
-            of_this = [by_name[name] for by_name in ids]
-            entry_count = await compare(sides, _entries(*of_this), lambda row: f"{row.stream}, entry {row.number}")
+        for some in _in_groups(sizes):
+            entry_count = await compare(sides, _entries(some), lambda row: f"{row.name}, entry {row.number}")
             count += entry_count
             count += await compare(
-                sides, _postings(*of_this), lambda row: f"{row.stream}, return {row.number} ({row.submission_id})"
+                sides, _postings(some), lambda row: f"{row.name}, return {row.number} ({row.submission_id})"
             )
-            count += await compare(sides, _accounts(*of_this), lambda row: f"the account {row.key}")
+            count += await compare(sides, _accounts(some), lambda row: f"the account {row.key}")
             done += entry_count
             progress(done, total)
         count += await compare(
             sides,
-            Content.same(select(*columns_but(streams, "id")), streams.c.name),
+            Content(select(*columns_but(streams, "id")), (streams.c.name,)),
             lambda row: f"the head of {row.name}",
         )
         return count + await compare_consumed(sides, consumed)
@@ -177,36 +178,47 @@ async def _posted_out_of_turn(connection: AsyncConnection) -> Mapping[str, Seque
     return turns
 
 
-async def _stream_ids(connection: AsyncConnection) -> Mapping[str, int]:
-    return {name: int(id_) for name, id_ in await connection.execute(select(streams.c.name, streams.c.id))}
+def _in_groups(sizes: Mapping[str, int]) -> Iterator[Sequence[str]]:
+    """Streams by as many at a time as have together about one page of entries: most are small."""
+    group: list[str] = []
+    entry_count = 0
+    for name, size in sizes.items():
+        if group and (entry_count + size > ROWS_AT_ONCE or len(group) == _STREAMS_AT_ONCE):
+            yield group
+            group, entry_count = [], 0
+        group.append(name)
+        entry_count += size
+    if group:
+        yield group
 
 
-def _entries(kept_id: int, again_id: int) -> Content:
+def _entries(names: Sequence[str]) -> Content:
     own = columns_but(entries, "stream_id", "account_id")
     query = (
-        select(streams.c.name.label("stream"), accounts.c.key.label("account"), *own)
+        select(streams.c.name, accounts.c.key.label("account"), *own)
         .join_from(entries, streams, streams.c.id == entries.c.stream_id)
         .join(accounts, accounts.c.id == entries.c.account_id)
+        .where(streams.c.name.in_(names))
     )
-    return _of_the_stream(query, entries, kept_id, again_id)
+    return Content(query, (streams.c.name, entries.c.number))
 
 
-def _postings(kept_id: int, again_id: int) -> Content:
-    query = select(streams.c.name.label("stream"), *columns_but(postings, "stream_id")).join_from(
-        postings, streams, streams.c.id == postings.c.stream_id
+def _postings(names: Sequence[str]) -> Content:
+    query = (
+        select(streams.c.name, *columns_but(postings, "stream_id"))
+        .join_from(postings, streams, streams.c.id == postings.c.stream_id)
+        .where(streams.c.name.in_(names))
     )
-    return _of_the_stream(query, postings, kept_id, again_id)
+    return Content(query, (streams.c.name, postings.c.number))
 
 
-def _accounts(kept_id: int, again_id: int) -> Content:
-    query = select(*columns_but(accounts, "id", "stream_id"))
-    kept, again = (query.where(accounts.c.stream_id == id_) for id_ in (kept_id, again_id))
-    return Content(kept, again, (accounts.c.key,))
-
-
-def _of_the_stream(query: Select[Any], table: Table, kept_id: int, again_id: int) -> Content:
-    kept, again = (query.where(table.c.stream_id == id_) for id_ in (kept_id, again_id))
-    return Content(kept, again, (table.c.number,))
+def _accounts(names: Sequence[str]) -> Content:
+    query = (
+        select(*columns_but(accounts, "id", "stream_id"))
+        .join_from(accounts, streams, streams.c.id == accounts.c.stream_id)
+        .where(streams.c.name.in_(names))
+    )
+    return Content(query, (accounts.c.key,))
 
 
 def _id_of(row: Row[*tuple[Any, ...]]) -> str:

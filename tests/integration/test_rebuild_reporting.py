@@ -17,7 +17,7 @@ from savings.places import InUse
 from savings.rebuilding import Rebuilder
 from services.reporting import store
 from services.reporting.rebuilding import STATED_HERE
-from shared import consuming
+from shared import comparing, consuming
 from shared.bus.port import Message
 from shared.events import ENTRIES_TOPIC, EntriesPosted
 from shared.figures import Basis
@@ -96,8 +96,10 @@ async def state(service: Service, path: str, document: Any) -> None:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_any_history_is_folded_again_to_the_same_figures(
-    service: Service, streams: Streams, rebuilder: Rebuilder, seed: int
+    service: Service, streams: Streams, rebuilder: Rebuilder, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Page by page, as it is where there are millions.
+    monkeypatch.setattr(comparing, "ROWS_AT_ONCE", 7)
     await service.send_messages(a_history(streams, seed))
     before = await everything_in(service.reporting.database, store.metadata)
     assert len(before["parked"]) >= 2

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from savings.places import InUse
 from savings.rebuilding import Rebuilder
 from services.tracker import ledger, store
-from shared import consuming
+from shared import comparing, consuming
 from shared.bus.port import Message
 from shared.events import SUBMISSIONS_TOPIC, ReturnAccepted
 from shared.figures import PARTNERSHIP, Basis, Status
@@ -89,8 +89,10 @@ async def busy(tracker: TrackerDeployment) -> TrackerDeployment:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_any_history_is_built_again_to_the_same_ledgers(
-    tracker: TrackerDeployment, rebuilder: Rebuilder, seed: int
+    tracker: TrackerDeployment, rebuilder: Rebuilder, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Page by page, as it is where there are millions.
+    monkeypatch.setattr(comparing, "ROWS_AT_ONCE", 7)
     await tracker.receives(*a_history(tracker, seed))
     told = await tracker.told()
     before = await everything_in(tracker.tracker.database, store.metadata)
