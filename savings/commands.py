@@ -21,11 +21,13 @@ from rich.table import Table
 
 from savings import demonstration
 from savings.contracts import EVENTS, event_schema, write_schemas
+from savings.guard import Guard
 from savings.kafka_commands import kafka_app
 from savings.loading import Answer, UnusableFile, read_keys, read_returns, send
 from savings.process import SERVICES, Process
 from savings.rebuild_command import rebuild
 from savings.serving import PortTaken, serving
+from shared.behind import Stuck
 from shared.clock import utc_now
 from shared.partnership import InvalidPartnershipFile, Partnership
 from shared.principal import Principal, Role
@@ -79,9 +81,13 @@ def serve(
         complaints.print(f"[yellow]Word template[/] {escape(fault)}", highlight=False, soft_wrap=True)
 
     async def run() -> None:
-        async with serving(process, host, port) as task:
-            console.print(f"Serving {', '.join(names)} on http://{host}:{port}", highlight=False)
-            await task
+        with Guard() as guard:
+            async with serving(process, host, port) as task:
+                console.print(f"Serving {', '.join(names)} on http://{host}:{port}", highlight=False)
+                try:
+                    await task
+                finally:
+                    guard.must_end()
 
     _run(run())
 
@@ -404,10 +410,19 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
             return runner.run(work)
     except (PortTaken, UnusableFile) as error:
         _fail(str(error))
+    except BaseExceptionGroup as group:
+        if (stuck := group.subgroup(Stuck)) is None:
+            raise
+        _fail(str(_first(stuck)))
     except httpx.TransportError as error:
         _fail(f"The service does not answer: {error}. Is it running, and is --url right?")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
 
 
 def _fail(reason: str) -> NoReturn:

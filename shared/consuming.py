@@ -64,7 +64,7 @@ class Consuming:
         self._seconds = telemetry.seconds
         self._behind = Behind()
         self._met_outage = False
-        self._last_told_at = self._seconds()
+        self._told_at = self._seconds()
         telemetry.metrics.look_up_lag(group, self.lag)
 
     @asynccontextmanager
@@ -83,9 +83,11 @@ class Consuming:
         Raises:
             Stuck: messages wait, and none of them has had its effects for a minute.
         """
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch(), name=f"{self._group} watchdog")
-            group.create_task(self._consume(), name=self._group)
+        while True:
+            async with asyncio.TaskGroup() as group:
+                consuming = group.create_task(self._consume(), name=self._group)
+                await self._watch()
+                consuming.cancel()
 
     async def _consume(self) -> None:
         while True:
@@ -98,32 +100,37 @@ class Consuming:
                 await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
 
     async def _watch(self) -> None:
+        """Look every few seconds; returns where it should be subscribed anew."""
+        self._told_at = self._seconds()
         while True:
+            if not await self.watch():
+                return
             await asyncio.sleep(LOOK_SECONDS)
-            await self.watch()
 
-    async def watch(self) -> None:
+    async def watch(self) -> bool:
         """Look whether anything moves; :meth:`run` does so every few seconds, and tests by hand.
 
+        False where nobody could say for ten minutes: the bus may be away for so long, or it is our connection to it.
+
         Raises:
-            Stuck: see :meth:`run`. An outage is waited out, for ten times as long.
+            Stuck: see :meth:`run`. An outage that was met as one is waited out, for ten times as long.
         """
-        now = self._seconds()
-        if await self.lag() is None:
+        lag, now = await self.lag(), self._seconds()
+        if lag is None:
             self._behind.excuse(now)
-            if now - self._last_told_at >= OUTAGE_SECONDS:
-                log.error("consuming.cannot_be_asked", group=self._group, seconds=round(now - self._last_told_at))
-                raise Stuck(f"{self._group} cannot be asked where it stands. The process ends, to be started again.")
-            return
-        self._last_told_at = now
+            if now - self._told_at < OUTAGE_SECONDS:
+                return True
+            log.error("consuming.subscribing_anew", group=self._group, seconds=round(now - self._told_at))
+            return False
+        self._told_at = now
         still = self._behind.still(now)
         if still is None or still.seconds < SLOW_SECONDS:
             self._met_outage = False
-            return
+            return True
         told = log.bind(group=self._group, place=still.place, waiting=still.waiting, still_seconds=round(still.seconds))
         if still.seconds < (OUTAGE_SECONDS if self._met_outage else STUCK_SECONDS):
             told.warning("consuming.still", outage=self._met_outage)
-            return
+            return True
         told.error("consuming.stuck")
         raise Stuck(f"{self._group}: {still}. The process ends, to be started again.")
 

@@ -35,6 +35,7 @@ Identity: Final = BigInteger().with_variant(Integer(), "sqlite")
 
 _RETRIES: Final = 6
 _POOL_TIMEOUT_SECONDS: Final = 10
+_CONNECT_TIMEOUT_SECONDS: Final = 10
 #: No statement and no wait for a lock outlasts these: better an error that is tried again than a queue that grows.
 _SERVER_SETTINGS: Final = {
     "application_name": "savings",
@@ -144,7 +145,10 @@ class Database:
                 max_overflow=readers,
                 pool_timeout=_POOL_TIMEOUT_SECONDS,
                 pool_pre_ping=True,
-                connect_args={"server_settings": _SERVER_SETTINGS | ({"search_path": schema} if schema else {})},
+                connect_args={
+                    "timeout": _CONNECT_TIMEOUT_SECONDS,
+                    "server_settings": _SERVER_SETTINGS | ({"search_path": schema} if schema else {}),
+                },
             )
 
     @property

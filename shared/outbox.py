@@ -22,10 +22,12 @@ from pydantic_core import to_json
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.behind import LOOK_SECONDS, STUCK_SECONDS, Behind, Stuck
 from shared.bus.port import Bus, BusUnavailable, Headers, Message
 from shared.clock import Clock
 from shared.correlation import lines_of_ids
 from shared.database import Database, DatabaseUnavailable, ForEach, Identity, Moment, insert
+from shared.telemetry import Telemetry
 
 BATCH: Final = 500
 LEASE_SECONDS: Final = 4
@@ -98,23 +100,62 @@ class FencedOff(Exception):
 class Relay:
     """Sends what stands in an outbox. Any number may run; the one that holds the lease works."""
 
-    def __init__(self, outbox: Outbox, database: Database, bus: Bus, clock: Clock) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        telemetry = telemetry or Telemetry()
         self._outbox = outbox
         self._database = database
         self._bus = bus
         self._clock = clock
         self._holder = uuid4().hex
         self._something_written = asyncio.Event()
+        self._seconds = telemetry.seconds
+        self._behind = Behind()
+        self._rounds_begun = self._rounds_ended = 0
 
     def nudge(self) -> None:
         """Something was committed to the outbox: do not wait for the next look."""
         self._something_written.set()
 
     async def run(self) -> None:
-        """Relay until cancelled."""
+        """Relay until cancelled.
+
+        Raises:
+            Stuck: a round of it has gone on for a minute. An outage ends a round; nothing that we know of keeps one.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch(), name="relay watchdog")
+            group.create_task(self._relay(), name="relay")
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self.watch()
+
+    def watch(self) -> None:
+        """Look whether rounds end; :meth:`run` does so every few seconds, and tests by hand.
+
+        Raises:
+            Stuck: see :meth:`run`.
+        """
+        now = self._seconds()
+        self._behind.look(now, {"the relay's round": (self._rounds_ended, self._rounds_begun)})
+        still = self._behind.still(now)
+        if still is not None and still.seconds >= STUCK_SECONDS:
+            log.error("relay.stuck", still_seconds=round(still.seconds))
+            raise Stuck(f"{still}. The process ends, to be started again.")
+
+    async def _relay(self) -> None:
         try:
             while True:
                 self._something_written.clear()
+                self._rounds_begun += 1
                 try:
                     sent = await self.run_once()
                 except BusUnavailable as error:
@@ -126,6 +167,7 @@ class Relay:
                 except FencedOff:
                     log.warning("relay.fenced_off")
                     sent = 0
+                self._rounds_ended = self._rounds_begun
                 if not sent:
                     try:
                         async with asyncio.timeout(IDLE_SECONDS):

@@ -57,7 +57,7 @@ class Intake:
         self.partnership = partnership
         self.database = database
         self.outbox: Outbox = store.outbox
-        self.relay = Relay(self.outbox, database, bus, clock)
+        self.relay = Relay(self.outbox, database, bus, clock, telemetry)
         self.metrics = telemetry.metrics
         self.stating = Stating(partnership, database, self.relay, clock, self.metrics)
         self.listing = Listing(database, partnership)

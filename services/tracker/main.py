@@ -59,7 +59,7 @@ class Tracker:
         self.consumed = store.consumed
         self.answers = Answers(database, partnership)
         self._bus = bus
-        self.relay = Relay(self.outbox, database, bus, clock)
+        self.relay = Relay(self.outbox, database, bus, clock, telemetry)
         self.consuming = Consuming(
             bus=bus,
             database=database,

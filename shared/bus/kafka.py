@@ -170,6 +170,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._seeked: set[KafkaPartition] = set()
         #: What the lag monitors are still to be told.
         self._untold: dict[KafkaPartition, int] = {}
+        self._beginnings: dict[KafkaPartition, int] = {}
 
     async def on_partitions_revoked(self, revoked: set[KafkaPartition]) -> None:
         self._seeked -= set(revoked)
@@ -177,6 +178,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: set[KafkaPartition]) -> None:
         # Until it has been sought, a partition may deliver from the group's commit: poll drops that.
         self._seeked -= set(assigned)
+        self._beginnings = {at: offset for at, offset in self._beginnings.items() if at not in assigned}
         await self._seek(assigned)
 
     async def poll(self, max_messages: int, timeout_seconds: float) -> Sequence[Received]:
@@ -219,7 +221,11 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             found = await self._consumer.end_offsets(list(self._consumer.assignment()))
         except KafkaError as error:
             raise BusUnavailable(f"Kafka cannot be asked for its offsets: {error!r}") from error
-        return {TopicPartition(at.topic, at.partition): offset for at, offset in found.items()}
+        # Where all messages have been let go before any was read, nothing waits: as if there never had been any.
+        return {
+            TopicPartition(at.topic, at.partition): 0 if offset <= self._beginnings.get(at, 0) else offset
+            for at, offset in found.items()
+        }
 
     async def _seek(self, partitions: set[KafkaPartition]) -> None:
         if not partitions:
@@ -229,6 +235,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         beginnings = await self._consumer.beginning_offsets(
             [KafkaPartition(at.topic, at.partition) for at, offset in start.items() if offset == 0]
         )
+        self._beginnings |= beginnings
         for at, offset in start.items():
             partition = KafkaPartition(at.topic, at.partition)
             if partition in self._consumer.assignment():
