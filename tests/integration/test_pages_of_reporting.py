@@ -259,7 +259,7 @@ async def test_two_editions_are_compared_and_the_narrative_leads_there(january: 
     led = Page.of(await january.get(tracker.links()["£100k"], "author-ESX"))
     assert between.table("Movement of each total") == led.table("Movement of each total")
     draft = Page.of(await january.get("/tracker", "author-ESX"))
-    assert "£50k more than in the edition for Cabinet, March" in draft.text
+    assert "£50k more than in the edition of 6 March 2012" in draft.text
 
 
 async def test_before_the_first_edition_there_is_nothing_to_compare(january: Service) -> None:
