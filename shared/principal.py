@@ -5,6 +5,7 @@ Who you are comes from the credential or the topic, never from the payload.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -18,8 +19,8 @@ class Role(StrEnum):
 
     LEAD = "lead"  # an officer of the lead council: states the figures of their workstreams
     FINANCE = "finance"  # a council's finance system: states what its council may state
-    AUTHOR = "author"  # writes the Cabinet report: reads the partnership's figures and their council's shares
-    OFFICE = "office"  # the partnership's programme office: reads everything
+    AUTHOR = "author"  # writes the Cabinet report: reads figures and their council's shares, publishes for it
+    OFFICE = "office"  # the partnership's programme office: reads everything, publishes
     AUDITOR = "auditor"  # reads everything, and proves it
 
 
@@ -44,6 +45,22 @@ class Principal:
                 f"auditors; this key is {self.in_words(partnership)}.",
                 "Ask for the partnership's figures, or use a key of that council.",
             )
+
+    def require_may_publish_for(self, councils: Collection[str], partnership: Partnership) -> None:
+        """Whether this caller may publish an edition for these councils (their GSS codes).
+
+        The programme office may for any; a report author for its own council alone (docs/decisions/0024).
+
+        Raises:
+            Forbidden: naming for whom it may.
+        """
+        if self.role is Role.OFFICE or (self.role is Role.AUTHOR and set(councils) == {self.council}):
+            return
+        raise Forbidden(
+            f"An edition for several councils is published by the programme office; this key is "
+            f"{self.in_words(partnership)}.",
+            f"Publish one for {self.council} alone, or ask the programme office.",
+        )
 
     def may_state(self, stream: Stream, partnership: Partnership) -> bool:
         """Whether this caller may state that workstream's figure in that scope.

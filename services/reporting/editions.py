@@ -31,7 +31,7 @@ from shared.database import Database
 from shared.errors import Conflict, Fault, NotFound, Refused, Unavailable
 from shared.figures import PARTNERSHIP, Scope
 from shared.partnership import Partnership
-from shared.principal import Principal
+from shared.principal import Principal, Role
 
 #: How an edition's manifest is written; another way of writing it would be another number.
 _MANIFEST_FORMAT: Final = 1
@@ -119,6 +119,7 @@ class Editions:
         """Freeze the draft as the next edition; with whether it had been published already under the same key.
 
         Raises:
+            Forbidden: where the caller may not publish for those councils.
             Refused: where the arithmetic does not hold, a return is missing, or there is nothing to publish; it says
                 where.
             Conflict: where there is an edition of that title and day, the key was used for another, or another edition
@@ -133,7 +134,7 @@ class Editions:
             # No clock may stand behind what has been folded: what was known is all of it.
             known_at = max(self._clock(), clocks[1]) if clocks else self._clock()
             as_at = asked.as_at or (clocks[0] if clocks else local_day(known_at))
-            councils = self._councils(asked)
+            councils = self._councils(asked, by)
             sums = await editions_store.movements_pence(connection)
             standing = await store.standing(connection)
             if as_at > local_day(known_at):
@@ -182,13 +183,16 @@ class Editions:
             return await self._figures(connection, edition, [home])
 
     async def last_before(self, number: int, question: Question) -> Edition | None:
-        """The edition with which a table is compared: the last before that number, and not after the table's clocks."""
+        """The edition with which a table is compared: the last before that number, for its home council among others,
+        and not after the table's clocks.
+        """
         as_at, known_at = question.as_at, question.known_at
         return max(
             (
                 edition
                 for edition in await self.all()
                 if edition.number < number
+                and (question.home is None or question.home in edition.councils)
                 and (as_at is None or edition.as_at <= as_at)
                 and (known_at is None or edition.known_at <= known_at)
             ),
@@ -295,11 +299,13 @@ class Editions:
             round_=round_,
         )
 
-    def _councils(self, asked: Publication) -> Sequence[str]:
+    def _councils(self, asked: Publication, by: Principal) -> Sequence[str]:
+        """Those asked for, in the partnership's order; where none is named, all for whom the caller may publish."""
         known = self._partnership.council_by_gss
-        if asked.councils is None:
-            return [council.gss for council in self._partnership.councils]
-        return [council for council in known if council in asked.councils]
+        all_of_them = [by.council] if by.role is Role.AUTHOR else known
+        councils = [each for each in known if each in (all_of_them if asked.councils is None else asked.councils)]
+        by.require_may_publish_for(councils, self._partnership)
+        return councils
 
     def _edition(
         self,

@@ -73,13 +73,14 @@ async def editions(answers: Answering) -> EditionsOut:
     openapi_extra=schema_of(PublicationIn),
     summary="Publish the draft as an edition",
 )
-@permits(Role.OFFICE)
+@permits(Role.OFFICE, Role.AUTHOR)
 async def publish(
     request: Request, response: Response, caller: Caller, answers: Answering, key: KeyHeader = None
 ) -> EditionOut:
     """Freezes the figures, the tables, the notes and where the ledger stands, under a number and a hash, for ever.
 
-    Refused where a sum does not hold, naming it. Repeated with the same ``Idempotency-Key`` it answers as the first
+    An author publishes for its own council, which is meant where none is named; the programme office for any. Refused
+    where a sum does not hold, naming it. Repeated with the same ``Idempotency-Key`` it answers as the first
     time, with ``Idempotent-Replayed: true``.
     """
     asked = _publication(await read_model(request, PublicationIn), answers.partnership)

@@ -96,6 +96,18 @@ async def test_an_edition_is_published_by_a_form_and_is_the_apis_edition(january
     assert listed[1][:4] == ["1", "Cabinet, 26 January 2012", "26 January 2012", "7 December 2011"]
 
 
+async def test_an_author_publishes_for_its_own_council_without_choosing_one(january: Service) -> None:
+    await sign_in(january, "author-ESX")
+    form = Page.of(await january.get("/editions/new"))
+    assert "It is for East Sussex County Council" in form.text
+    assert KENT not in form.source
+    assert (await send_form(january, councils=[EAST_SUSSEX])).status_code == 303
+    (edition,) = (await january.get("/v1/editions")).json()["editions"]
+    assert edition["councils"] == [EAST_SUSSEX]
+    forged = await send_form(january, title="Another", councils=[KENT])
+    assert forged.status_code == 403
+
+
 async def test_a_form_sent_twice_at_once_publishes_once(january: Service) -> None:
     await sign_in(january, "office")
     same = await token(january)

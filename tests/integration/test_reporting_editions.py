@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.reporting import editions as editions_module
 from services.reporting.proof import Addition
-from services.reporting.table import Table
+from services.reporting.table import Question, Table
 from shared.figures import PARTNERSHIP, Basis, Scope, Status
 from shared.money import Pence
 from tests.conftest import UrlOf
@@ -180,9 +180,29 @@ async def test_where_a_return_is_missing_nothing_is_published(service: Service, 
     assert "movements" not in (await publish(service)).text
 
 
-@pytest.mark.parametrize("by", ["author-ESX", "lead-ict", "finance-ESX", "auditor"])
-async def test_only_the_office_publishes(january: Service, by: str) -> None:
+@pytest.mark.parametrize("by", ["lead-ict", "finance-ESX", "auditor"])
+async def test_only_the_office_and_authors_publish(january: Service, by: str) -> None:
     assert (await january.post("/v1/editions", by, CABINET)).status_code == 403
+
+
+async def test_an_author_publishes_for_its_own_council_alone(january: Service) -> None:
+    for councils in ([KENT], [EAST_SUSSEX, KENT], []):
+        refused = await january.post("/v1/editions", "author-ESX", CABINET | {"councils": councils})
+        assert refused.status_code == 403, councils
+        assert "is published by the programme office" in refused.json()["detail"]
+    published = await january.post("/v1/editions", "author-ESX", CABINET)
+    assert published.status_code == 201
+    edition = published.json()
+    assert (edition["councils"], edition["published_by"]) == ([EAST_SUSSEX], "author-ESX")
+    assert sorted(edition["tables"]) == sorted([EAST_SUSSEX, "none"])
+
+
+async def test_a_table_is_compared_with_the_last_edition_for_its_own_council(january: Service) -> None:
+    await january.post("/v1/editions", "office", CABINET)
+    await january.post("/v1/editions", "author-KEN", CABINET | {"title": "Kent's Cabinet"})
+    editions = january.reporting.answers.editions
+    compared = {home: await editions.last_before(9, Question(home=home)) for home in (EAST_SUSSEX, KENT, None)}
+    assert {home: edition.number for home, edition in compared.items() if edition} == {EAST_SUSSEX: 1, KENT: 2, None: 2}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ router = APIRouter(include_in_schema=False)
 
 _ONE: Final = {"council": PARAMETERS["council"], "prove": {}, "published": {}}
 _LARGEST: Final = 10**9
+_PUBLISHERS: Final = (Role.OFFICE, Role.AUTHOR)
 
 
 async def _door(request: Request) -> Door:
@@ -48,19 +49,19 @@ async def editions(request: Request, caller: Caller, answers: Answering) -> Resp
         "editions.jinja",
         section="/editions",
         editions=list(reversed(found)),
-        may_publish=caller.role is Role.OFFICE,
+        may_publish=caller.role in _PUBLISHERS,
     )
 
 
 @router.get("/editions/new")
-@permits(Role.OFFICE)
+@permits(*_PUBLISHERS)
 @page
 async def new(request: Request, caller: Caller, answers: Answering, door: TheDoor) -> Response:
     return await _form(request, caller, answers, door, all_chosen(answers.partnership))
 
 
 @router.post("/editions/new")
-@permits(Role.OFFICE)
+@permits(*_PUBLISHERS)
 @page
 async def publish(request: Request, caller: Caller, answers: Answering, door: TheDoor) -> Response:
     """Publish, and lead to the edition; or show the form again with all that stands in the way.
@@ -114,12 +115,15 @@ async def _form(
     request: Request, caller: Principal, answers: Answers, door: Door, form: Entered, status: int = 200
 ) -> Response:
     figures = await answers.figures(Question())
+    # An author publishes for its own council alone, so there is nothing to choose.
+    only_for = answers.partnership.council_by_gss.get(caller.council or "") if caller.role is Role.AUTHOR else None
     return page_of(
         request,
         "publish.jinja",
         status=status,
         section="/editions",
         form=form,
+        only_for=only_for,
         token=token_for(door, caller),
         table=figures.table(Question()),
         return_count=figures.version.number,

@@ -1,4 +1,4 @@
-"""The form in which the office publishes: what was entered, read into a publication, or told what is wrong with it."""
+"""The form in which an edition is published: what was entered, read into a publication, or what is wrong with it."""
 
 from __future__ import annotations
 
