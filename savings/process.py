@@ -5,6 +5,7 @@ The embedded default serves all three services in one process. Each may as well 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -28,7 +29,7 @@ from shared.database import Database
 from shared.metrics import install_metrics
 from shared.partnership import Partnership
 from shared.settings import DatabaseName, ServiceName, Settings
-from shared.telemetry import Telemetry
+from shared.telemetry import Telemetry, tracing_if_asked_for
 from shared.web import Check, create_app, install_health
 
 SERVICES: Final[tuple[ServiceName, ...]] = get_args(ServiceName)
@@ -47,7 +48,7 @@ class Process:
         self._databases: dict[DatabaseName, Database] = {}
         self.access = Access(self.database("access"), clock)
         self.bus: EmbeddedBus | KafkaBus = self._bus(clock)
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(tracing=tracing_if_asked_for("-".join(("savings", *names))))
         self.app = create_app(
             title=f"{self.partnership.name} savings",
             access=self.access,
@@ -66,6 +67,10 @@ class Process:
             checks |= {f"{name}.{check}": run for check, run in service.checks.items()}
         install_health(self.app, checks)
         install_metrics(self.app, self.telemetry.metrics, settings)
+        if (tracing := self.telemetry.tracing) is not None:
+            tracing.install(self.app)
+            if self._tracker_client is not None:
+                tracing.install_client(self._tracker_client)
 
     def database(self, name: DatabaseName) -> Database:
         """The database of that name, opened once."""
@@ -120,6 +125,8 @@ class Process:
             await self.bus.close()
         for database in self._databases.values():
             await database.close()
+        if self.telemetry.tracing is not None:
+            await asyncio.to_thread(self.telemetry.tracing.close)
 
     def _bus(self, clock: Clock) -> EmbeddedBus | KafkaBus:
         settings = self.settings

@@ -62,6 +62,7 @@ class Consuming:
         self._standing: dict[TopicPartition, int] = {}
         telemetry = telemetry or Telemetry()
         self._seconds = telemetry.seconds
+        self._tracing = telemetry.tracing
         self._behind = Behind()
         self._met_outage = False
         self._told_at = self._seconds()
@@ -198,6 +199,12 @@ class Consuming:
         return self._behind.lag(now)
 
     async def _keep(self, batch: Sequence[Received]) -> Mapping[TopicPartition, int]:
+        if self._tracing is None:
+            return await self._keep_together(batch)
+        with self._tracing.handling(batch) as traced:
+            return await self._keep_together(traced)
+
+    async def _keep_together(self, batch: Sequence[Received]) -> Mapping[TopicPartition, int]:
         async def work(connection: AsyncConnection) -> Mapping[TopicPartition, int]:
             positions = await self._consumed.advance(connection, batch, self._standing)
             await self._handle(connection, batch)

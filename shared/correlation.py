@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from typing import Final
 
 from shared.bus.port import Headers, Message, Received
 
 #: As CloudEvents' Kafka binding names the attribute ``correlationid``.
 CORRELATION_HEADER: Final = "ce_correlationid"
+#: As W3C Trace Context names it, and OpenTelemetry in messages.
+TRACEPARENT_HEADER: Final = "traceparent"
+#: Where the request that is being answered stands in its trace; set where requests are traced (shared.tracing).
+traceparent_now: ContextVar[str | None] = ContextVar("traceparent_now", default=None)
 _CHARACTERS: Final = 64
 #: A line of the log stays short enough for what collects it.
 _IDS_A_LINE: Final = 100
@@ -34,6 +39,21 @@ def correlation_id_of(headers: Headers) -> str | None:
         if name == CORRELATION_HEADER:
             return (value or b"").decode("utf-8", "replace")[:_CHARACTERS] or None
     return None
+
+
+def traceparent_of(headers: Headers) -> str | None:
+    """Where a message stands in its trace; none where nobody traces, or what it carries is none."""
+    for name, value in headers:
+        if name == TRACEPARENT_HEADER:
+            text = (value or b"").decode("ascii", "replace")
+            return text if _TRACEPARENT.fullmatch(text) else None
+    return None
+
+
+def with_traceparent(headers: Headers, traceparent: str) -> Headers:
+    """The headers, standing elsewhere in their trace."""
+    others = tuple((name, value) for name, value in headers if name != TRACEPARENT_HEADER)
+    return (*others, (TRACEPARENT_HEADER, traceparent.encode())) if traceparent else others
 
 
 def lines_of_ids(batch: Sequence[Message | Received]) -> Iterator[list[str]]:

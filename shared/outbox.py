@@ -23,7 +23,7 @@ from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.behind import LOOK_SECONDS, STUCK_SECONDS, Behind, Stuck
-from shared.bus.port import Bus, BusUnavailable, Headers, Message
+from shared.bus.port import Bus, BusUnavailable, Headers, Message, MessageRefused
 from shared.clock import Clock
 from shared.correlation import lines_of_ids
 from shared.database import Database, DatabaseUnavailable, ForEach, Identity, Moment, insert
@@ -116,6 +116,7 @@ class Relay:
         self._holder = uuid4().hex
         self._something_written = asyncio.Event()
         self._seconds = telemetry.seconds
+        self._tracing = telemetry.tracing
         self._behind = Behind()
         self._rounds_begun = self._rounds_ended = 0
 
@@ -203,7 +204,7 @@ class Relay:
         rows, messages = await self._next_batch()
         if not rows:
             return 0
-        outcomes = await self._bus.publish(messages)
+        outcomes = await self._publish(messages)
         async with self._database.write() as connection:
             await self._hold_lease(connection, fence)
             sent = [row_id for row_id, refused in zip(rows, outcomes, strict=True) if refused is None]
@@ -220,6 +221,12 @@ class Relay:
         for ids in lines_of_ids(messages):
             log.info("relay.sent", topics=sorted({message.topic for message in messages}), correlation_ids=ids)
         return len(rows)
+
+    async def _publish(self, messages: Sequence[Message]) -> Sequence[MessageRefused | None]:
+        if self._tracing is None:
+            return await self._bus.publish(messages)
+        with self._tracing.sending(messages) as traced:
+            return await self._bus.publish(traced)
 
     async def _next_batch(self) -> tuple[list[int], list[Message]]:
         rows = self._outbox.rows

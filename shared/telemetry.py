@@ -6,14 +6,21 @@ Tracebacks carry no local variables, which hold credentials.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from shared.metrics import Metrics
+
+if TYPE_CHECKING:
+    from shared.tracing import Tracing
+
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 @dataclass
@@ -22,6 +29,17 @@ class Telemetry:
 
     metrics: Metrics = field(default_factory=Metrics)
     seconds: Callable[[], float] = time.monotonic
+    #: None where no endpoint for traces is set; then nothing of it is even imported.
+    tracing: Tracing | None = None
+
+
+def tracing_if_asked_for(service: str) -> Tracing | None:
+    """Traces, where OpenTelemetry's own variables say to which endpoint they go."""
+    if not any(os.environ.get(name) for name in _ENDPOINTS):
+        return None
+    from shared.tracing import Tracing
+
+    return Tracing(service)
 
 
 def configure_logging(*, level: int = logging.INFO, human: bool = False) -> None:

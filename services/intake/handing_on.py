@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.intake.deciding import Accepted
+from services.intake.store import Origin
 from services.intake.submission import Line
 from shared.bus.envelope import Event, to_json, to_message
 from shared.bus.port import Message
@@ -19,7 +20,7 @@ from shared.partnership import Partnership
 from shared.principal import Principal
 
 
-def message_of(accepted: Accepted, by: Principal, partnership: Partnership, request_id: str) -> Message:
+def message_of(accepted: Accepted, by: Principal, partnership: Partnership, origin: Origin) -> Message:
     """The message that hands a return on; its key is the stream, so that the returns of a stream keep their order."""
     stream = accepted.return_.stream
     event = Event(
@@ -29,7 +30,8 @@ def message_of(accepted: Accepted, by: Principal, partnership: Partnership, requ
         key=str(stream),
         time=accepted.recorded_at,
         data=to_json(_contract_of(accepted, by, partnership)),
-        correlation_id=request_id,
+        correlation_id=origin.request_id,
+        traceparent=origin.traceparent,
     )
     return to_message(SUBMISSIONS_TOPIC, event)
 

@@ -23,6 +23,7 @@ from services.intake.stating import Stating
 from services.intake.store import Origin
 from shared.bus.port import Received
 from shared.clock import Clock
+from shared.correlation import traceparent_of
 from shared.figures import Stream
 from shared.partnership import Council, Partnership
 from shared.principal import Principal, Role
@@ -50,6 +51,7 @@ class _Item:
             self.posted.correlation_id or f"inbox-{place}",
             None if name is None else name.source,
             None if name is None else name.id,
+            traceparent_of(at.headers),
         )
 
 

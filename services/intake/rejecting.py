@@ -17,6 +17,7 @@ from services.intake.stating import submission_id
 from services.intake.tables import outbox, rejections
 from shared.bus.envelope import Event, to_json, to_message
 from shared.bus.port import Message, Received
+from shared.correlation import traceparent_of
 from shared.errors import Refused, SavingsError
 from shared.events import INTAKE_SOURCE, REJECTIONS_TOPIC, RETURN_REJECTED, FaultTold, ReturnRejected
 from shared.figures import Stream
@@ -115,6 +116,7 @@ def _message_of(one: Rejection, rejection_id: str, received_at: datetime, partne
         time=received_at,
         data=data,
         correlation_id=one.correlation_id,
+        traceparent=traceparent_of(one.received.headers),
     )
     return to_message(REJECTIONS_TOPIC, event)
 

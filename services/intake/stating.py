@@ -20,6 +20,7 @@ from services.intake.knowing import known_of, streams_of
 from services.intake.store import Origin
 from services.intake.vocabulary import Vocabulary
 from shared.clock import Clock, local_day
+from shared.correlation import traceparent_now
 from shared.database import Database
 from shared.figures import Stream
 from shared.metrics import Metrics
@@ -67,6 +68,8 @@ class Stating:
         if not may_be_kept:
             return self.counted(await self.consider(readings, by), kept=False)
 
+        origin = Origin(request_id, traceparent=traceparent_now.get())
+
         async def work(connection: AsyncConnection) -> list[Decision]:
             streams = streams_of(may_be_kept)
             heads = await store.lock_heads(connection, streams)
@@ -74,7 +77,7 @@ class Stating:
             accepted = [decision for decision in decisions if isinstance(decision, Accepted)]
             if not accepted or (atomic and any(isinstance(decision, NotTaken) for decision in decisions)):
                 raise _NothingToKeep(decisions)
-            await self.keep(connection, accepted, by, lambda _: Origin(request_id))
+            await self.keep(connection, accepted, by, lambda _: origin)
             if set(streams) - {one.return_.stream for one in accepted}:
                 await store.forget_empty_heads(connection)
             return decisions
@@ -110,7 +113,7 @@ class Stating:
         """Write what was accepted, with its events, in the transaction in which it was decided."""
         await store.keep(connection, accepted, by, origin_of)
         messages = await _beside_others(
-            lambda: [message_of(one, by, self._partnership, origin_of(one).request_id) for one in accepted],
+            lambda: [message_of(one, by, self._partnership, origin_of(one)) for one in accepted],
             len(accepted),
         )
         await store.outbox.put(connection, messages)

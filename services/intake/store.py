@@ -37,11 +37,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How a return came in: the id that its request or event carries, and the name of the event if it was one."""
+    """How a return came in: the id that its request or event carries, and the name of the event if it was one.
+
+    ``traceparent`` is where it stands in its trace; it goes on with the return, and is not kept.
+    """
 
     request_id: str
     event_source: str | None = None
     event_id: str | None = None
+    traceparent: str | None = None
 
 
 async def lock_heads(connection: AsyncConnection, streams: Collection[Stream]) -> dict[Stream, Head]:

@@ -148,6 +148,7 @@ def _told(event: Event, accepted: ReturnAccepted, outcome: Posted, now: datetime
         time=now,
         data=entries_posted(accepted, outcome),
         correlation_id=event.correlation_id,
+        traceparent=event.traceparent,
     )
     return to_message(ENTRIES_TOPIC, envelope)
 

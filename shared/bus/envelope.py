@@ -14,6 +14,7 @@ from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel
 
 from shared.bus.port import Headers, Message, Received
+from shared.correlation import traceparent_of
 
 
 class PoisonMessage(Exception):
@@ -31,6 +32,8 @@ class Event:
     time: datetime
     data: bytes
     correlation_id: str | None = None
+    #: Where it stands in its trace, where it has one.
+    traceparent: str | None = None
 
 
 class _DataAsItIs(Format):
@@ -83,6 +86,8 @@ def to_message(topic: str, event: Event) -> Message:
     ]
     if event.correlation_id:
         headers.append(("ce_correlationid", event.correlation_id.encode()))
+    if event.traceparent:
+        headers.append(("traceparent", event.traceparent.encode()))
     return Message(topic, event.key, event.data, tuple(headers))
 
 
@@ -103,6 +108,7 @@ def from_message(received: Received) -> Event:
             time=event.get_time() or datetime.min.replace(tzinfo=UTC),
             data=received.value,
             correlation_id=event.get_extension("correlationid"),
+            traceparent=traceparent_of(received.headers),
         )
     except Exception as error:  # the library tells a poison message by ValueError, TypeError, AttributeError and more
         raise PoisonMessage(f"not a CloudEvents 1.0 message in binary mode: {error}") from error
