@@ -22,9 +22,10 @@ from services.reporting.edition_query import question_to_the_draft
 from services.reporting.editions import Editions
 from services.reporting.exports.imprint import Imprint
 from services.reporting.figures_read import Figures, read_figures
-from services.reporting.forms import JSON, Form, as_attachment, file_name
+from services.reporting.forms import JSON, Form
 from services.reporting.making_rounds import Rounds
 from services.reporting.movement import Movements, State, movements_between
+from services.reporting.naming import as_attachment, file_name
 from services.reporting.report import Report
 from services.reporting.rounds import Round, open_round
 from services.reporting.rows import Selection
@@ -128,7 +129,7 @@ class Answers:
                 content = await self._written(form, report)
             self._shelf.put(tag, content)
         if form.suffix is not None:
-            name = file_name(self.partnership, question, form.suffix, edition.title)
+            name = file_name(edition.partnership, question, form.suffix, edition.title)
             headers["Content-Disposition"] = as_attachment(name)
         return Response(content, media_type=form.media_type, headers=headers)
 

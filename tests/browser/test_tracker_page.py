@@ -195,7 +195,7 @@ async def test_the_table_can_be_taken_away(page: Page, tmp_path: Path) -> None:
     async with page.expect_download() as downloading:
         await page.get_by_role("link", name="CSV as printed").click()
     download = await downloading.value
-    assert download.suggested_filename == "SE7 savings tracker, East Sussex County Council.csv"
+    assert download.suggested_filename == "SE7 savings tracker, Draft, East Sussex.csv"
     kept = tmp_path / "table.csv"
     await download.save_as(kept)
     assert kept.read_bytes() == PRINTED

@@ -48,7 +48,7 @@ async def test_the_printed_csv_is_the_reference_file_byte_for_byte(january: Serv
     assert answer.content == PRINTED
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
     assert answer.headers["content-disposition"].startswith(
-        'attachment; filename="SE7 savings tracker, East Sussex County Council.csv"'
+        'attachment; filename="SE7 savings tracker, Draft, East Sussex.csv"'
     )
 
 

@@ -48,7 +48,7 @@ async def test_each_form_comes_under_a_name_to_keep_and_is_not_sent_twice(
     assert answer.headers["content-type"] == media_type
     assert answer.content.startswith(starts)
     if suffix != "json":
-        name = f'filename="SE7 savings tracker, East Sussex County Council.{suffix}"'
+        name = f'filename="SE7 savings tracker, Draft, East Sussex.{suffix}"'
         assert name in answer.headers["content-disposition"]
     again = await january_2012.http.get(
         f"/v1/tracker.{suffix}?council={EAST_SUSSEX}",

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 
 from services.reporting import store
 from services.reporting.answers import Newest, Shelf
-from services.reporting.forms import as_attachment, file_name
 from services.reporting.pages.places import values_of
 from services.reporting.pages.tracker import when_of
 from services.reporting.query import Asked, read_question
@@ -53,22 +51,6 @@ def test_the_shelf_never_holds_more_than_its_limit(puts: list[tuple[str, bytes]]
     for tag, content in puts:
         shelf.put(tag, content)
         assert 0 <= shelf.held_bytes <= 20
-
-
-def test_a_file_is_named_as_a_person_would_name_it() -> None:
-    question = Question(home=EAST_SUSSEX, as_at=date(2011, 12, 7), known_at=end_of_local_day(date(2012, 1, 26)))
-    assert file_name(SE7, question, ".csv") == (
-        "SE7 savings tracker, East Sussex County Council, as at 7 December 2011, known at 26 January 2012.csv"
-    )
-    assert file_name(SE7, Question(), ".csv") == "SE7 savings tracker.csv"
-
-
-def test_a_file_name_survives_the_header_whatever_letters_it_has() -> None:
-    header = as_attachment('Cyngor "Sir" Gâr\n100%.csv')
-    assert header.isascii()
-    assert header.isprintable()
-    assert header.startswith('attachment; filename="Cyngor _Sir_ G_r_100_.csv"; ')
-    assert unquote(header.partition("''")[2]) == 'Cyngor "Sir" Gâr\n100%.csv'
 
 
 @pytest.mark.parametrize("path", ["/tracker", "/tracker?council=E10000011&as_at=2011-12-07", "/v1/tracker.csv"])

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
 from services.reporting.notes import written_day
-from services.reporting.table import Table
 from shared.clock import local_day
 
-#: What no file system of an office takes in a name, and what ends the name of a council.
-_NOT_IN_A_NAME: Final = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]+')
-_COUNCIL: Final = re.compile(r" (?:(?:County|City|Borough|District|Metropolitan|London|Unitary) )*Council$")
-_NAME_LIMIT: Final = 140
 #: The day stamped on a file for which nothing says when it was known: a file is the same bytes whenever it is made.
 _NO_DAY: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -78,19 +72,3 @@ class ChartPicture:
     caption: str
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
-
-
-def kept_as(table: Table, imprint: Imprint, suffix: str) -> str:
-    """The name under which a person would keep a file: ``SE7 savings tracker, Cabinet 26 January 2012, East
-    Sussex.docx``.
-
-    A draft says as at when, for one is made after another.
-    """
-    title = imprint.title.replace(",", "")
-    if imprint.digest is None and imprint.as_at is not None:
-        title = f"{title} as at {written_day(imprint.as_at)}"
-    parts = [f"{table.partnership.short_name} savings tracker", title]
-    if table.home is not None:
-        parts.append(_COUNCIL.sub("", table.home.name))
-    name = " ".join(_NOT_IN_A_NAME.sub(" ", ", ".join(parts)).split())
-    return f"{name[:_NAME_LIMIT].rstrip(' .,')}{suffix}"
