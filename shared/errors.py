@@ -74,6 +74,18 @@ class Refused(SavingsError):
         self.faults = tuple(faults)
 
 
+class NoSuchForm(Refused):
+    """An address that ends in no form there is; its one fault lists those there are."""
+
+    status, code, title = 404, "not-found", "There is no such thing"
+
+
+class NotAcceptable(Refused):
+    """Nothing of what the caller takes (``Accept``) is what there is; its one fault lists what there is."""
+
+    status, code, title = 406, "not-acceptable", "None of the forms you take is there"
+
+
 class TooMany(SavingsError):
     status, code, title = 429, "too-many-requests", "Too many requests"
 

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header
 
 from services.reporting.answers import answers_of
 from services.reporting.edition_query import DRAFT, EDITION_PARAMETERS, question_to, read_edition, refuse_clocks
+from services.reporting.exports.csvw import MEDIA_TYPE as CSVW
+from services.reporting.exports.csvw import csvw_metadata
 from services.reporting.files import EXCEL, FRAGMENT, PDF, WORD
 from services.reporting.forms import JSON, PRINTED_CSV, TIDY_CSV, Form
+from services.reporting.negotiation import SIDECAR, no_such_form, preferred
 from services.reporting.query import Asked, read_question
 from services.reporting.schemas import TableOut
 from shared.asked import described
 from shared.direct import direct
-from shared.errors import Forbidden, NotFound, Refused, TooMany, Unauthenticated, Unavailable
+from shared.errors import Forbidden, NotAcceptable, NotFound, Refused, TooMany, Unauthenticated, Unavailable
 from shared.web import EVERYONE, caller_of, permits, problem_responses
-
-#: So many preferences of callers are remembered; there are few, and browsers' are long.
-_REMEMBERED: Final = 200
 
 router = APIRouter(prefix="/v1", tags=["tracker"])
 
@@ -45,10 +44,11 @@ _NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {
 _PROBLEMS: Final = problem_responses(Unauthenticated, Forbidden, NotFound, Refused, TooMany, Unavailable)
 
 
+@router.head("/tracker", include_in_schema=False)
 @router.get(
     "/tracker",
     response_model=TableOut,
-    responses=_PROBLEMS | _NOT_MODIFIED,
+    responses=_PROBLEMS | problem_responses(NotAcceptable) | _NOT_MODIFIED,
     openapi_extra=described(EDITION_PARAMETERS),
     summary="The tracker table",
 )
@@ -59,9 +59,10 @@ async def tracker(request: Request) -> Response:
 
     Carries a strong entity tag; ask again with If-None-Match.
     """
-    return await _answer(request, _preferred(request.headers.get("accept", "")))
+    return await _answer(request, preferred(request.headers.get("accept", "")))
 
 
+@router.head("/tracker.csv", include_in_schema=False)
 @router.get(
     "/tracker.csv",
     response_class=Response,
@@ -78,12 +79,47 @@ async def tracker_csv(request: Request) -> Response:
     """Tidy (a row for each workstream, scope and year) or with the columns and text of the printed table."""
     asked = Asked(request.query_params.multi_items(), _CSV_PARAMETERS)
     layout = asked.one_of("layout", Layout) or Layout.TIDY
-    return await _answer(request, PRINTED_CSV if layout is Layout.PRINTED else TIDY_CSV, asked)
+    if layout is Layout.PRINTED:
+        return await _answer(request, PRINTED_CSV, asked)
+    # How a reader of CSV finds out what it means (W3C, Model for Tabular Data and Metadata on the Web, 5.2).
+    link = f'<tracker.{SIDECAR}{_query_of(request)}>; rel="describedby"; type="{CSVW}"'
+    return await _answer(request, replace(TIDY_CSV, headers={"Link": link}), asked)
+
+
+@router.head(f"/tracker.{SIDECAR}", include_in_schema=False)
+@router.get(
+    f"/tracker.{SIDECAR}",
+    response_class=Response,
+    responses={**_PROBLEMS, **_NOT_MODIFIED, 200: {"description": "CSV on the Web (W3C).", "content": {CSVW: {}}}},
+    openapi_extra=described(_CSV_PARAMETERS),
+    summary="What the columns of the tidy CSV mean, for machines",
+)
+@permits(*EVERYONE)
+async def tracker_csv_metadata(request: Request) -> Response:
+    """The sidecar of ``/v1/tracker.csv`` with the same parameters."""
+    asked = Asked(request.query_params.multi_items(), _CSV_PARAMETERS)
+    if asked.one_of("layout", Layout) is Layout.PRINTED:
+        asked.fault(
+            "layout",
+            "not-described",
+            "The printed layout is for people, and no sidecar describes it.",
+            Layout.PRINTED,
+            [Layout.TIDY],
+            "Leave the layout out.",
+        )
+    query = _query_of(request)
+    sidecar = Form(
+        f"csvw for {query}",
+        CSVW,
+        lambda report: csvw_metadata(report.table, "tracker.csv", report.imprint, query.removeprefix("?")),
+    )
+    return await _answer(request, sidecar, asked)
 
 
 def _add_file(form: Form, suffix: str, summary: str) -> None:
     """An address of its own for a form of the table that is taken away."""
 
+    @router.head(f"/tracker.{suffix}", include_in_schema=False)
     @router.get(
         f"/tracker.{suffix}",
         response_class=Response,
@@ -109,14 +145,19 @@ _add_file(EXCEL, "xlsx", "The tracker table as an Excel workbook with live sums"
 _add_file(PDF, "pdf", "The tracker table as an accessible PDF (PDF/UA-1)")
 _add_file(FRAGMENT, "html", "The tracker table as a piece of HTML to copy")
 
-#: What /v1/tracker answers in, as its caller prefers; JSON where nothing is said.
-_BY_MEDIA_TYPE: Final = {form.media_type.split(";")[0]: form for form in (JSON, TIDY_CSV, WORD, EXCEL, PDF)}
+
+@router.head("/tracker.{suffix}", include_in_schema=False)
+@router.get("/tracker.{suffix}", include_in_schema=False)
+@permits(*EVERYONE)
+async def other_ends(suffix: str) -> Response:
+    """An address that ends like none of those above."""
+    raise no_such_form(suffix)
 
 
-@lru_cache(_REMEMBERED)
-def _preferred(accepted: str) -> Form:
-    best = parse_accept_header(accepted, MIMEAccept).best_match(list(_BY_MEDIA_TYPE), default="application/json")
-    return _BY_MEDIA_TYPE[best or "application/json"]
+def _query_of(request: Request) -> str:
+    """The query of this very request, with its question mark: a sidecar names the file as it was asked for."""
+    query = urlencode(request.query_params.multi_items())
+    return f"?{query}" if query else ""
 
 
 async def _answer(request: Request, form: Form, asked: Asked | None = None) -> Response:

@@ -45,11 +45,11 @@ _MEANING: Final[dict[str, tuple[str, str, Any]]] = {
 }
 
 
-def csvw_metadata(table: Table, csv_name: str, imprint: Imprint) -> bytes:
-    """The sidecar of the tidy CSV that is kept under ``csv_name`` in the same folder."""
+def csvw_metadata(table: Table, csv_name: str, imprint: Imprint, query: str = "") -> bytes:
+    """The sidecar of the tidy CSV that is kept under ``csv_name`` in the same folder, or answered there to a query."""
     described = {
         "@context": ["http://www.w3.org/ns/csvw", {"@language": "en"}],
-        "url": quote(csv_name),
+        "url": quote(csv_name) + (f"?{query}" if query else ""),
         "dc:title": table.title,
         "dc:description": " ".join(note.text for note in table.notes),
         "dc:publisher": table.partnership.name,
