@@ -292,7 +292,8 @@ def _dumped(server: PostgresServer) -> Figure:
     pg_dump = shutil.which("pg_dump")
     if pg_dump is None:
         return Figure("PostgreSQL, a dump of it", "not measured: no pg_dump on this machine")
-    made = subprocess.run([pg_dump, "-Fc", "--dbname", server.superuser_url], check=True, capture_output=True)
+    command = [pg_dump, "-Fc", "--exclude-schema=*_rebuild", "--dbname", server.superuser_url]
+    made = subprocess.run(command, check=True, capture_output=True)
     each = len(made.stdout) / (MONTHS * WORKSTREAMS * (COUNCILS + 1))
     return Figure("PostgreSQL, a dump of it", f"{each:,.0f} bytes a return")
 
