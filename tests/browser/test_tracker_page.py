@@ -8,68 +8,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, Request, expect
+from playwright.async_api import Browser, Page, expect
 
+from tests.browser.looking import looking, overflow_pixels, photograph, sign_in, violations
 from tests.reporting_figures import EAST_SUSSEX, PRINTED
 
 pytestmark = pytest.mark.browser
 
-SCREENSHOTS = Path("var/screenshots")
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 REGION = ".tracker-region >> nth=0"
-
-
-#: An answer of 4xx that a test asks for; a hint about password managers; what was still under way when a test had seen
-#: enough, or became a download.
-EXPECTED = (
-    "Failed to load resource: the server responded with a status of 4",
-    "[DOM] Password forms",
-    "net::ERR_ABORTED",
-)
-
-
-def failure_of(request: Request) -> str:
-    return f"{request.failure} {request.url}"
 
 
 @pytest.fixture
 async def page(browser: Browser, address: str) -> AsyncIterator[Page]:
-    """A page of the browser; whatever it complains of while a test runs fails that test."""
-    context = await browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
-    page = await context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(failure_of(request)))
-    yield page
-    await context.close()
-    assert [told for told in complaints if not told.startswith(EXPECTED)] == []
-
-
-async def sign_in(page: Page, name: str = "author-ESX", path: str = f"/tracker?council={EAST_SUSSEX}") -> None:
-    await page.goto(path)
-    await page.get_by_role("button", name=name).click()
-    await expect(page.get_by_role("heading", level=1)).to_contain_text("Savings tracker")
-
-
-async def violations(page: Page) -> list[str]:
-    found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
-    return [
-        f"{each['id']}: {each['help']}: {node['html']}"
-        for each in found.response["violations"]
-        for node in each["nodes"]
-    ]
-
-
-async def photograph(page: Page, name: str) -> None:
-    """For people to look at; the browser's driver makes the folder."""
-    await page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
-
-
-async def overflow_pixels(page: Page) -> int:
-    """By how much the page itself is wider than the window."""
-    return int(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+    async with looking(browser, address) as page:
+        yield page
 
 
 async def test_signing_in_leads_to_the_table_as_it_was_printed(page: Page) -> None:

@@ -80,7 +80,8 @@ class Places:
             case Origin.PARTNERSHIP_FILE:
                 return "#headline-heading"
             case Origin.MOVEMENT:
-                return self.movements(self.before, self.values.get("edition"))
+                moved = self.movements(self.before, self.values.get("edition"))
+                return f"{moved}#why-{reference.workstream}-{reference.scope}" if reference.workstream else moved
 
     def movements(self, start: int | None = None, end: str | None = None) -> str:
         """What moved since an edition, by its number."""
