@@ -27,7 +27,7 @@ from tests.reporting_figures import EAST_SUSSEX, SE7, january_2012
 PROMISED_MS: Final = {"Word": (WORD, 150.0), "Excel": (EXCEL, 200.0), "PDF": (PDF, 1_000.0)}
 #: How many times as long as January 2012 the largest partnership may take.
 GROWTH: Final = 4.0
-#: And how many times as long as is promised, for whoever is first to ask after a figure moved: the charts are drawn once.
+#: How many times as long as is promised, for who is first to ask after a figure moved: charts are drawn once.
 ANEW: Final = 2.0
 TIMES: Final = 7
 
