@@ -12,7 +12,7 @@ import platform
 import sys
 from pathlib import Path
 
-_NOT_BENCHMARKS = {"__main__", "result", "returns"}
+_NOT_BENCHMARKS = {"__main__", "asking", "result", "returns"}
 #: It measures what things take, for docs/scale.md, and takes long.
 _ONLY_WHEN_NAMED = {"scale"}
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
+import itertools
 import socket
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
-import uvicorn
 import uvloop
 
 import migrations
+from benchmarks.asking import Requests, answer_to, bare, in_turn, serve, serving
 from benchmarks.result import Result
 from services.reporting.answers import Answers
 from services.reporting.main import Reporting
@@ -35,8 +34,6 @@ from shared.settings import Settings
 from shared.web import create_app
 
 CONNECTIONS: Final = 8
-ROUND_SECONDS: Final = 1.0
-ROUNDS: Final = 6
 #: Tables read for one figure, after some that warm up.
 READS: Final = 60
 FEW, MANY = 1_000, 1_000_000
@@ -59,101 +56,31 @@ async def _run() -> Sequence[Result]:
 
 # Over HTTP
 
-_Address = tuple[str, int]
-
 
 async def _over_http(folder: Path, key: str) -> Sequence[Result]:
     request = (
         "GET /v1/tracker?council=E10000011 HTTP/1.1\r\nHost: savings.test\r\n"
         f"Authorization: Bearer {key}\r\nAccept: application/json\r\n"
     )
-    with _serving(_serve_ours, str(folder)) as ours:
-        whole = await _answer_to(ours, f"{request}\r\n".encode())
+    with serving(_serve_ours, str(folder)) as ours:
+        whole = await answer_to(ours, f"{request}\r\n".encode())
         head = whole.partition(b"\r\n\r\n")[0].decode()
         assert head.startswith("HTTP/1.1 200"), head
         tag = next(line for line in head.split("\r\n") if line.lower().startswith("etag:")).partition(": ")[2]
-        unchanged = await _answer_to(ours, f"{request}If-None-Match: {tag}\r\n\r\n".encode())
-        assert unchanged.startswith(b"HTTP/1.1 304"), unchanged
+        unchanged = await answer_to(ours, f"{request}If-None-Match: {tag}\r\n\r\n".encode())
         results = []
-        for name, sent, answer, goal in (
-            ("The cached table over HTTP", f"{request}\r\n", whole, 0.4),
-            ("The table not modified (304)", f"{request}If-None-Match: {tag}\r\n\r\n", unchanged, 0.3),
+        for name, sent, answer, status, goal in (
+            ("The cached table over HTTP", f"{request}\r\n", whole, 200, 0.4),
+            ("The table not modified (304)", f"{request}If-None-Match: {tag}\r\n\r\n", unchanged, 304, 0.3),
         ):
-            with _serving(_serve_bare, answer) as bare:
-                speeds: dict[_Address, list[float]] = {ours: [], bare: []}
-                # Turn by turn, so that whatever else the machine does falls on both alike.
-                for _ in range(ROUNDS):
-                    for address, found in speeds.items():
-                        found.append(await _requests_per_second(address, sent.encode()))
-                # The best round of each: whatever else the machine does only ever takes time away.
-                mine, floor = max(speeds[ours]), max(speeds[bare])
-                results.append(Result(name, mine, floor, "requests/s", mine / floor, ("at least", goal)))
+            with serving(_serve_bare, answer) as floor:
+
+                def again(sent: bytes = sent.encode()) -> Requests:
+                    return [itertools.repeat(sent) for _ in range(CONNECTIONS)]
+
+                mine, theirs = await in_turn({ours: again, floor: again}, status)
+                results.append(Result(name, mine, theirs, "requests/s", mine / theirs, ("at least", goal)))
     return results
-
-
-class _Asking(asyncio.Protocol):
-    """One connection that asks again as soon as it has been answered; every answer is as long as the first."""
-
-    def __init__(self, request: bytes, answer_bytes: int) -> None:
-        self._request = request
-        self._answer_bytes = answer_bytes
-        self._left = answer_bytes
-        self._transport: asyncio.Transport | None = None
-        self.answered = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        self._left -= len(data)
-        if self._left == 0 and self._transport is not None:
-            self.answered += 1
-            self._left = self._answer_bytes
-            self._transport.write(self._request)
-
-    def stop(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-
-async def _requests_per_second(address: _Address, request: bytes) -> float:
-    answer_bytes = len(await _answer_to(address, request))
-    loop = asyncio.get_running_loop()
-    connections = [
-        (await loop.create_connection(lambda: _Asking(request, answer_bytes), *address))[1] for _ in range(CONNECTIONS)
-    ]
-    await asyncio.sleep(ROUND_SECONDS / 5)
-    before, started = sum(each.answered for each in connections), time.perf_counter()
-    await asyncio.sleep(ROUND_SECONDS)
-    after, seconds = sum(each.answered for each in connections), time.perf_counter() - started
-    for each in connections:
-        each.stop()
-    return (after - before) / seconds
-
-
-async def _answer_to(address: _Address, request: bytes) -> bytes:
-    """One whole answer: its head, and as much body as the head says."""
-    reader, writer = await asyncio.open_connection(*address)
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    lengths = [line for line in head.decode().split("\r\n") if line.lower().startswith("content-length:")]
-    body = await reader.readexactly(int(lengths[0].partition(":")[2])) if lengths else b""
-    writer.close()
-    return head + body
-
-
-@contextmanager
-def _serving(serve: Callable[..., None], what: Any) -> Iterator[_Address]:
-    """A server in a process of its own, as the service is run."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        process = multiprocessing.get_context("spawn").Process(target=serve, args=(listening, what))
-        process.start()
-        try:
-            yield listening.getsockname()
-        finally:
-            process.terminate()
-            process.join()
 
 
 def _serve_ours(listening: socket.socket, folder: str) -> None:
@@ -161,7 +88,7 @@ def _serve_ours(listening: socket.socket, folder: str) -> None:
     app = create_app(title="Reporting", access=access, settings=settings)
     reporting.install(app)
     rest_the_collector()
-    _serve(listening, app)
+    serve(listening, app)
 
 
 def _reporting(folder: Path) -> tuple[Reporting, Access, Settings]:
@@ -183,23 +110,7 @@ def _partnership() -> Partnership:
 
 
 def _serve_bare(listening: socket.socket, answer: bytes) -> None:
-    """The floor: an application that does nothing but send these bytes, head and all."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    status, *lines = head.split(b"\r\n")
-    # The server adds the date of its own accord.
-    headers = [tuple(line.split(b": ", 1)) for line in lines if not line.lower().startswith(b"date:")]
-    start = {"type": "http.response.start", "status": int(status.split()[1]), "headers": headers}
-
-    async def app(_scope: Any, _receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
-
-    _serve(listening, app)
-
-
-def _serve(listening: socket.socket, app: Any) -> None:
-    config = uvicorn.Config(app, lifespan="off", access_log=False, log_level="warning", server_header=False)
-    uvicorn.Server(config).run([listening])
+    serve(listening, bare(answer))
 
 
 # As history grows

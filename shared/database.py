@@ -15,14 +15,34 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, Insert, Integer, String, Table, Update, event
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    Column,
+    Compiled,
+    DateTime,
+    Dialect,
+    Insert,
+    Integer,
+    String,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    column,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from shared.clock import moment_text
@@ -79,25 +99,59 @@ def insert(table: Table, connection: AsyncConnection) -> sqlite.Insert | postgre
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ForEach:
-    """A statement to run once for each of many rows.
+    """A statement for each of many rows: an INSERT of some columns, or an UPDATE that names each row once.
 
     A row's values are the driver's own and stand in the order of the parameters' names. They go to the driver as they
-    are: having each value of each row translated costs more than the database takes. This is the one place to change
-    where a database has something better than a statement prepared once.
+    are: having each value of each row translated costs more than the database takes. SQLite prepares the statement
+    once and runs it row by row; PostgreSQL is sent one statement with an array for each parameter. It inserts in the
+    order of the rows; which row it updates first is its own choice, so hold their locks already.
     """
 
     statement: Insert | Update
     parameters: tuple[str, ...]
 
     async def run(self, connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
+        if not rows:
+            return
+        if connection.dialect.name == "postgresql":
+            columns = tuple(list(values) for values in zip(*rows, strict=True))
+            await connection.exec_driver_sql(_text_for_arrays(self, connection.dialect), columns)
+        else:
             await connection.exec_driver_sql(_text_of(self, connection.dialect), list(rows))
 
 
 @lru_cache(maxsize=64)
 def _text_of(each: ForEach, dialect: Dialect) -> str:
     compiled = each.statement.compile(dialect=dialect, column_keys=list(each.parameters), for_executemany=True)
-    if tuple(getattr(compiled, "positiontup", ())) != each.parameters:
+    return _in_order(compiled, each.parameters)
+
+
+@lru_cache(maxsize=64)
+def _text_for_arrays(each: ForEach, dialect: Dialect) -> str:
+    """The statement with its parameters taken from arrays, all of the same length."""
+    binds = each.statement.compile(dialect=dialect, column_keys=list(each.parameters)).binds
+    types = {name: _without_length(binds[name].type) for name in each.parameters}
+    arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
+    columns = (column(name, type_) for name, type_ in types.items())
+    given = func.unnest(*arrays).table_valued(*columns, with_ordinality="place").render_derived(name="given")
+    if isinstance(each.statement, Insert):
+        rows = select(*(given.c[name] for name in each.parameters)).order_by(given.c.place)
+        return _in_order(each.statement.from_select(each.parameters, rows).compile(dialect=dialect), each.parameters)
+
+    def from_arrays(element: Any, **_: Any) -> Any:
+        return given.c[element.key] if isinstance(element, BindParameter) else None
+
+    updating = cast("Update", replacement_traverse(each.statement, {}, from_arrays))
+    return _in_order(updating.compile(dialect=dialect), each.parameters)
+
+
+def _without_length(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    # Cast to a text of so many letters, a longer one would be cut short in silence; put into its column it is refused.
+    return Text() if isinstance(type_, String) else type_
+
+
+def _in_order(compiled: Compiled, parameters: Sequence[str]) -> str:
+    if tuple(getattr(compiled, "positiontup", ())) != tuple(parameters):
         raise TypeError(f"the parameters of this statement do not stand in the order of its rows: {compiled}")
     return str(compiled)
 

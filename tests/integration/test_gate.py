@@ -137,8 +137,7 @@ async def http(access: Access) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(title="Test", access=access, settings=Settings(requests_per_minute=4, failures_per_minute=3))
     app.get("/for-auditors")(for_auditors)
     app.get("/forgotten")(forgotten)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://savings.test") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://savings.test") as client:
         yield client
 
 
@@ -179,6 +178,13 @@ async def test_an_error_in_what_is_answered_directly_is_a_problem(access: Access
     auditor = await credential(access, "auditor", Role.AUDITOR)
     answer = await http.get("/for-auditors?missing", headers=auditor)
     assert (answer.status_code, answer.json()["type"]) == (404, "not-found")
+
+
+async def test_what_nobody_foresaw_is_answered_and_told_to_the_server(access: Access, http: httpx.AsyncClient) -> None:
+    auditor = await credential(access, "auditor", Role.AUDITOR)
+    with pytest.raises(ZeroDivisionError):
+        await http.get("/for-auditors?broken", headers=auditor)
+    http._transport.raise_app_exceptions = False  # type: ignore[attr-defined]
     answer = await http.get("/for-auditors?broken", headers=auditor)
     assert (answer.status_code, answer.json()["type"]) == (500, "internal")
     assert "inside" not in answer.text
