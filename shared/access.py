@@ -72,11 +72,11 @@ class Access:
         The key is looked up by its hash, so how long the look-up takes tells nothing about the key.
         """
         digest = hashlib.sha256(presented.encode()).digest()
-        return await self._working(digest, keys.c.hash == digest)
+        return await self._working(keys.c.hash, digest)
 
     async def principal_of_id(self, key_id: str) -> Principal | None:
         """Whom a key's id stands for while the key works: what a session is tied to."""
-        return await self._working(key_id, keys.c.id == key_id)
+        return await self._working(keys.c.id, key_id)
 
     async def key_of(self, presented: str) -> Key | None:
         """The working key that was presented, for a sign-in."""
@@ -118,14 +118,14 @@ class Access:
             found = await connection.execute(select(keys).order_by(keys.c.name, keys.c.created_at))
             return [_key(row) for row in found]
 
-    async def _working(self, known_by: bytes | str, condition: ColumnElement[bool]) -> Principal | None:
+    async def _working(self, column: Column[Any], known_by: bytes | str) -> Principal | None:
         now = self._clock()
         cached = self._cache.get(known_by)
         if cached is None or now - cached[0] > _REMEMBERED_FOR:
             if len(self._cache) >= _CACHE_LIMIT:
                 self._cache.clear()
             # As of before the look-up: a key revoked while it is under way stops in time too.
-            cached = (now, await self._find(condition))
+            cached = (now, await self._find(column == known_by))
             self._cache[known_by] = cached
         key = cached[1]
         return key.principal if key is not None and key.works_at(now) else None
