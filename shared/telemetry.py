@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
 import structlog
 
@@ -42,6 +42,16 @@ def tracing_if_asked_for(service: str) -> Tracing | None:
     return Tracing(service)
 
 
+class _StandardError:
+    """Wherever standard error leads when a line is written: a logger outlives what it led to at first."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure_logging(*, level: int = logging.INFO, human: bool = False) -> None:
     """Set up structlog for the process; ``human`` prints coloured lines instead of JSON."""
     processors: list[structlog.types.Processor] = [
@@ -56,6 +66,6 @@ def configure_logging(*, level: int = logging.INFO, human: bool = False) -> None
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _StandardError())),
         cache_logger_on_first_use=True,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from structlog.testing import LogCapture
 
 from shared.bus.port import Message
 from shared.correlation import correlation_id_of, lines_of_ids, request_id_given
+from shared.telemetry import configure_logging
 from tests.builders import a_line, a_return
 from tests.deployment import Deployment, deployed
 
@@ -111,3 +115,20 @@ def test_a_line_of_the_log_stays_short_and_no_batch_goes_unlogged() -> None:
     assert [len(line) for line in lines] == [100, 100, 50]
     assert [one for line in lines for one in line] == [str(number) for number in range(250)]
     assert list(lines_of_ids([Message("t", "k", b"")])) == [[]]
+
+
+def test_a_line_is_written_to_where_standard_error_leads_by_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = structlog.get_config()
+    try:
+        with monkeypatch.context() as command:
+            command.setattr("sys.stderr", io.StringIO())
+            configure_logging()
+            log = structlog.get_logger("a command's")
+            log.info("said by the command")
+            sys.stderr.close()
+        log.info("said later", request_id="P08")
+    finally:
+        structlog.configure(**before)
+    assert json.loads(capsys.readouterr().err)["request_id"] == "P08"
