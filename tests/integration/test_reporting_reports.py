@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import docx
+import httpx
 import pytest
+from docx.document import Document
+from docx.oxml.ns import qn
 
 from services.reporting.answers import DRAWN_AT_ONCE
 from services.reporting.exports import excel
+from shared.events import EntriesPosted
 from tests.reporting_service import Service, Streams, line, served
 
 CABINET = {"title": "Cabinet, 26 January 2012", "meeting_date": "2012-01-26"}
@@ -20,8 +26,18 @@ DEADLINE_SECONDS = 30
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
     async with served(tmp_path) as service:
-        await service.send(Streams().posting("ict", line("2011/12", "£1m")))
+        await service.send(first_return(Streams()))
         yield service
+
+
+def first_return(streams: Streams) -> EntriesPosted:
+    return streams.posting("ict", line("2011/12", "£1m"))
+
+
+def second_return() -> EntriesPosted:
+    streams = Streams()
+    first_return(streams)
+    return streams.posting("sen", line("2011/12", "£2m"), by="lead-sen")
 
 
 class Gate:
@@ -57,7 +73,7 @@ async def test_a_file_in_the_making_keeps_no_reader_waiting(service: Service, mo
     await gate.arrived()
     for path in ("/v1/tracker", "/tracker", "/v1/tracker.csv", "/v1/editions", "/readyz"):
         assert (await service.get(path, "office")).status_code == 200, path
-    await service.send(Streams().posting("sen", line("2011/12", "£2m"), by="lead-sen"))
+    await service.send(second_return())
     assert (await service.post("/v1/editions", "office", CABINET)).status_code == 201
     assert not drawing.done()
     gate.open()
@@ -80,3 +96,37 @@ async def test_however_many_files_are_asked_for_no_more_than_some_are_drawn_at_o
     answers = await asyncio.gather(*asked)
     assert {answer.status_code for answer in answers} == {200}
     assert gate.drawn == len(asked)
+
+
+async def test_a_document_tells_what_moved_since_the_edition_before_and_each_of_its_links_opens(
+    service: Service,
+) -> None:
+    first = await service.get("/v1/tracker.docx", "author-ESX")
+    assert not any("has changed" in each.text for each in opened(first).paragraphs)
+    assert (await service.post("/v1/editions", "office", CABINET)).status_code == 201
+    unchanged = await service.get("/v1/tracker.docx", "author-ESX", [("If-None-Match", first.headers["etag"])])
+    assert "Nothing has changed." in [each.text for each in opened(unchanged).paragraphs]
+    await service.send(second_return())
+    for asked in ({}, {"edition": "1"}):
+        document = opened(await service.get("/v1/tracker.docx", "author-ESX", **asked))
+        links = [
+            document.part.rels[link.get(qn("r:id"))].target_ref for link in document.element.iter(qn("w:hyperlink"))
+        ]
+        assert links
+        for address in links:
+            assert address.startswith("http://savings.test/")
+            page = await service.get(address, "author-ESX")
+            assert page.status_code == 200, (address, page.text)
+            if "#" in address:
+                assert f'id="{address.partition("#")[2]}"' in page.text
+    assert any(
+        [cell.text for cell in row.cells][:3] == ["Special Educational Needs (SEN)", "SE7", "£0"]
+        for table in opened(await service.get("/v1/tracker.docx", "author-ESX")).tables
+        for row in table.rows
+    )
+    assert opened(await service.get("/v1/tracker.docx", "author-ESX", edition="1")).tables
+
+
+def opened(answer: httpx.Response) -> Document:
+    assert answer.status_code == 200, answer.text
+    return docx.Document(io.BytesIO(answer.content))
