@@ -71,7 +71,12 @@ class Direct:
         await response(scope, receive, send)
 
     def _find(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Looked for when the first request comes: by then every service has put its routes on the application."""
+        """Looked for when the first request comes: by then every service has put its routes on the application.
+
+        There are none where requests are traced: spans are made on the framework's way.
+        """
+        if getattr(self._app.state, "is_traced", False):
+            return {}
         return {
             (method, str(context.path)): {
                 "app": self._app,

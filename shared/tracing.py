@@ -62,6 +62,8 @@ class Tracing:
             excluded_urls=_NOT_TRACED,
             exclude_spans=["receive", "send"],
         )
+        # The spans are made on the framework's way to an endpoint: see shared.direct.
+        app.state.is_traced = True
 
     def install_client(self, client: httpx.AsyncClient) -> None:
         HTTPXClientInstrumentor.instrument_client(client, tracer_provider=self._provider)

@@ -167,6 +167,15 @@ async def test_one_trace_goes_from_the_request_to_the_table(endpoint: Endpoint, 
     assert not [one for one in endpoint.spans if running.keys["finance-ESX"] in str(one)]
 
 
+async def test_the_table_asked_for_is_in_the_trace_of_who_asks(endpoint: Endpoint, tmp_path: Path) -> None:
+    async with three_processes(tmp_path) as running:
+        headers = {"Authorization": f"Bearer {running.keys['auditor']}", "traceparent": TRACEPARENT}
+        transport = httpx.ASGITransport(running.processes["reporting"].app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://reporting.test") as http:
+            assert (await http.get("/v1/tracker", headers=headers)).status_code == 200
+    assert endpoint.way_of(TRACE) == [("savings-reporting", "GET /v1/tracker")]
+
+
 async def test_two_returns_in_one_batch_of_the_reader_keep_their_own_traces(endpoint: Endpoint, tmp_path: Path) -> None:
     other = TRACE[::-1]
     async with three_processes(tmp_path) as running:
