@@ -19,11 +19,12 @@ from services.reporting import editions_store, store
 from services.reporting.edition import Edition, digest_of
 from services.reporting.figures_read import Figures, read_figures
 from services.reporting.publishable import faults_of_the_tables, gaps, out_of_balance
-from services.reporting.rows import Selection
-from services.reporting.table import Question
+from services.reporting.rows import Posted, Selection
+from services.reporting.table import Question, build_table
 from services.reporting.tables import consumed, edition_tables
 from shared.best import BasisChoice, FlowChoice
-from shared.figures import PARTNERSHIP
+from shared.figures import PARTNERSHIP, Scope
+from shared.money import pounds
 from shared.partnership import Partnership
 
 #: The parked events that are told one by one, the latest first.
@@ -93,11 +94,25 @@ async def latest_parked(connection: AsyncConnection) -> tuple[Sequence[Parked], 
 
 
 def _tables(figures: Figures) -> Check:
-    """Shares + unapportioned = partnership, and rows = totals: in every council's table, and for each basis and net."""
+    """Shares + unapportioned = partnership, for each basis and net; and rows = totals, of every council too."""
     tables = [figures.table(Question(selection=selection)) for selection in _SELECTIONS]
-    tables += [figures.table(Question(home=council.gss)) for council in figures.partnership.councils]
-    examined = sum(len(table.proof.apportionments) + len(table.proof.additions) for table in tables)
     faults = [fault.detail for table in tables if not table.is_empty for fault in faults_of_the_tables({None: table})]
+    examined = sum(len(table.proof.apportionments) + len(table.proof.additions) for table in tables)
+    by_scope: dict[Scope, list[Posted]] = {}
+    for each in figures.posted:
+        by_scope.setdefault(each.account.scope, []).append(each)
+    for council in figures.partnership.councils:
+        # A council's own rows hang on its own figures alone: there is no need to go through everybody's again.
+        own = build_table(figures.partnership, by_scope.get(council.scope, ()), (), Question(home=council.gss))
+        if own.is_empty:
+            continue
+        examined += 1
+        faults += [
+            f"The rows of {council.name} come to £{pounds(addition.workstreams_pence)} and their total is "
+            f"£{pounds(addition.total_pence)}."
+            for addition in own.proof.additions
+            if not addition.holds
+        ]
     name = f"Shares and what is unapportioned are {figures.partnership.short_name}'s figure; rows are their totals"
     return Check(name, examined, tuple(dict.fromkeys(faults)))
 

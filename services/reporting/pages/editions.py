@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -125,6 +126,6 @@ async def _form(
         form=form,
         only_for=only_for,
         token=token_for(door, caller),
-        table=figures.table(Question()),
+        table=await asyncio.to_thread(figures.table, Question()),
         return_count=figures.version.number,
     )

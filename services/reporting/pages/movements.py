@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -90,7 +91,7 @@ async def _read(request: Request, caller: Principal, answers: Answers) -> tuple[
 async def _between(answers: Answers, start: Edition, end: Edition | None, question: Question) -> Movements:
     before = await answers.editions.state(start, question.home, question.selection)
     after = await answers.editions.state(end, question.home, question.selection)
-    return movements_between(before, after)
+    return await asyncio.to_thread(movements_between, before, after)
 
 
 def _form(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -88,7 +89,7 @@ async def viewing(
         return
     async with answers.at_one_state() as connection:
         figures = await answers.figures_on(connection, question)
-        state = State("Draft", figures.table(question), figures.posted)
+        state = State("Draft", await asyncio.to_thread(figures.table, question), figures.posted)
         yield View(answers.partnership, question, None, state, places), connection
 
 
