@@ -120,6 +120,16 @@ async def test_a_figure_of_an_edition_has_the_history_that_led_to_it(january: Se
     assert known.terms()["As printed"] == "£250k"
 
 
+async def test_a_figure_as_at_a_day_has_the_history_up_to_that_day(january: Service, streams: Streams) -> None:
+    await january.send(
+        streams.posting("highways", line("2011/12", "£350k"), as_at=date(2012, 3, 7), reason="Found more.")
+    )
+    path = "/figures?workstream=highways&year=2011/12&as_at=2011-12-31"
+    page = Page.of(await january.get(path, "author-ESX"))
+    assert [row[2] for row in page.table("Estimate: whole workstream")[1:]] == ["£250k"]
+    assert "Found more." in Page.of(await january.get(path.replace("2011-12-31", "2012-12-31"), "author-ESX")).text
+
+
 async def test_a_long_history_is_cut_and_says_so(
     january: Service, streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from shared.clock import local_day, utc_now
 from shared.events import ENTRIES_TOPIC
 from shared.figures import PARTNERSHIP, Basis
 from shared.money import Pence, parse_pounds
+from shared.principal import Principal, Role
 from tests.page_reading import Page
 from tests.reporting_figures import EAST_SUSSEX, KENT, SE7
 from tests.reporting_service import Service, Streams, line, served
@@ -177,6 +178,11 @@ async def test_no_other_site_and_no_other_reader_can_send_the_form(january: Serv
         assert (await send_form(january, headers, token=theirs)).status_code == 403
     for forged in ("", "x", theirs[:-1] + ("A" if theirs[-1] != "A" else "B")):
         assert "out of date" in Page.of(await send_form(january, token=forged), 403).text
+    _, january.keys["deputy"] = await january.reporting.door._access.create(
+        Principal("deputy", Role.OFFICE), timedelta(days=1)
+    )
+    await sign_in(january, "deputy")
+    assert "drawn for somebody else" in Page.of(await send_form(january, token=theirs), 403).text
     await sign_in(january, "auditor")
     assert (await january.get("/editions/new")).status_code == 403
     assert (await send_form(january, token=theirs)).status_code == 403
