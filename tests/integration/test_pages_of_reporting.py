@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from services.reporting import editions as editions_module
@@ -22,6 +23,7 @@ from shared.events import ENTRIES_TOPIC
 from shared.figures import PARTNERSHIP, Basis
 from shared.money import Pence, parse_pounds
 from shared.principal import Principal, Role
+from tests.conftest import UrlOf
 from tests.page_reading import Page
 from tests.reporting_figures import EAST_SUSSEX, KENT, SE7
 from tests.reporting_service import Service, Streams, line, served
@@ -383,3 +385,32 @@ async def test_checks_are_for_office_and_auditors_and_only_they_are_led_there(ja
         assert "/checks" not in Page.of(await january.get("/tracker", name)).links("//nav").values()
     for name in ("office", "auditor"):
         assert "/checks" in Page.of(await january.get("/tracker", name)).links("//nav").values()
+
+
+# Either database
+
+
+async def test_every_page_is_drawn_from_either_database(tmp_path: Path, database_url: UrlOf) -> None:
+    streams = Streams()
+    async with served(tmp_path, database_url_reporting=SecretStr(database_url("reporting"))) as service:
+        await service.send(*streams.january_2012())
+        await service.post("/v1/editions", "office", CABINET)
+        await service.send(
+            streams.posting("highways", line("2011/12", "£350k"), as_at=date(2012, 3, 7), reason="Found more.")
+        )
+        figure = "/figures?workstream=highways&year=2011/12"
+        for path, shown in (
+            (figure, ["£250k", "£350k"]),
+            (f"{figure}&edition=1", ["£250k"]),
+            (f"{figure}&as_at=2011-12-31", ["£250k"]),
+            (f"{figure}&known_at=2011-12-08T09:32:00Z", ["£250k"]),
+        ):
+            page = Page.of(await service.get(path, "office"))
+            assert [row[2] for row in page.table("Estimate: whole workstream")[1:]] == shown, path
+        for path in (
+            *("/tracker", "/tracker?edition=1", "/workstreams", "/workstreams/ict?edition=1", "/councils"),
+            *(f"/councils/{EAST_SUSSEX}?as_at=2011-12-31", "/figures", "/movements", "/editions", "/editions/new"),
+            *("/editions/1?prove=true", "/rounds"),
+        ):
+            Page.of(await service.get(path, "office"))
+        assert "Everything adds up" in Page.of(await service.get("/checks", "office")).text
