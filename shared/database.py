@@ -17,6 +17,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 
+import asyncpg
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -315,6 +316,11 @@ def _outages_told() -> Iterator[None]:
         if isinstance(error, (InterfaceError, OperationalError)) or is_the_drivers or state.startswith(_OUTAGES):
             raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
         raise
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError) as error:
+        # While a connection is being set up, nobody puts the driver's errors into SQLAlchemy's.
+        if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate or "").startswith(_OUTAGES):
+            raise
+        raise DatabaseUnavailable(f"the database was lost while connecting: {error}") from error
 
 
 def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:

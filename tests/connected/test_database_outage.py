@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -52,6 +54,29 @@ async def test_from_the_stop_until_it_serves_again_every_try_says_outage(
         await asyncio.sleep(0.01)
     await starting
     assert told
+    assert await ask(database) == 1
+
+
+@pytest.mark.parametrize("end", ["ours", "the server's"])
+async def test_a_connection_lost_while_it_is_set_up_is_an_outage(
+    postgres_server: PostgresServer, database: Database, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    dialect: Any = database.engine.sync_engine.dialect
+    set_up = dialect.setup_asyncpg_json_codec
+
+    async def cut_and_set_up(connection: Any) -> None:
+        if end == "ours":
+            connection._connection.terminate()
+        else:
+            other = await asyncpg.connect(postgres_server.superuser_url)
+            await other.execute("SELECT pg_terminate_backend($1, 5000)", connection._connection.get_server_pid())
+            await other.close()
+        await set_up(connection)
+
+    monkeypatch.setattr(dialect, "setup_asyncpg_json_codec", cut_and_set_up)
+    with pytest.raises(DatabaseUnavailable, match="lost while connecting"):
+        await ask(database)
+    monkeypatch.undo()
     assert await ask(database) == 1
 
 
