@@ -7,7 +7,21 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import Date, Select, String, Subquery, Text, and_, bindparam, cast, column, func, select, type_coerce
+from sqlalchemy import (
+    Date,
+    Select,
+    String,
+    Subquery,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    true,
+    type_coerce,
+)
 from sqlalchemy import tuple_ as row
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -73,11 +87,12 @@ def _account(found: Found) -> Account:
     )
 
 
-def _figures_of(asked: Subquery) -> Select[Any]:
+def _figures_on_sqlite() -> Select[Any]:
     """For each account and day asked about: its latest as-at date, and the figure as at that day where there is one.
 
     The inner look-ups each end at the first row of the primary key, however long the account's history.
     """
+    asked = _asked_on_sqlite()
     of_account = figures.c.account == asked.c.account
     by_then = and_(of_account, figures.c.as_at <= asked.c.day)
     placed = select(
@@ -103,6 +118,21 @@ def _figures_of(asked: Subquery) -> Select[Any]:
     )
 
 
+def _figures_on_postgresql() -> Select[Any]:
+    """The same; joined laterally, because PostgreSQL would rather read all figures than join them the other way."""
+    asked = _asked_on_postgresql()
+    of_account = figures.c.account == asked.c.account
+    newest = (figures.c.as_at.desc(), figures.c.version.desc())
+    latest = select(figures.c.as_at).where(of_account).order_by(*newest).limit(1).lateral("latest")
+    by_then = and_(of_account, figures.c.as_at <= asked.c.day)
+    stated = select(figures).where(by_then).order_by(*newest).limit(1).lateral("stated")
+    return select(
+        asked,
+        latest.c.as_at.label("latest"),
+        *(stated.c[name] for name in ("as_at", "version", "status", "amount_pence")),
+    ).select_from(asked.join(latest, true()).outerjoin(stated, true()))
+
+
 def _asked_on_sqlite() -> Subquery:
     pair = func.json_each(bindparam("asked", type_=Text)).table_valued("value", name="pair").c.value
     return select(
@@ -120,5 +150,5 @@ def _asked_on_postgresql() -> Subquery:
     ).subquery("asked")
 
 
-_FIGURES_ON_SQLITE: Final = _figures_of(_asked_on_sqlite())
-_FIGURES_ON_POSTGRESQL: Final = _figures_of(_asked_on_postgresql())
+_FIGURES_ON_SQLITE: Final = _figures_on_sqlite()
+_FIGURES_ON_POSTGRESQL: Final = _figures_on_postgresql()
