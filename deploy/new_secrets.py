@@ -28,6 +28,8 @@ PASSWORDS: Final = (
     *(f"kafka_password_{user}" for user in ("admin", "controller", *SERVICES)),
     "grafana_password",
 )
+#: Given by somebody else: an empty file until it is put there.
+GIVEN: Final = ("oidc_client_secret",)
 COUNCILS: Final = "kafka_passwords_councils"
 CERTIFICATE: Final = "kafka_certificate"
 CERTIFICATE_DAYS: Final = 825
@@ -56,6 +58,9 @@ def new_secrets(directory: Path, registers: Sequence[str], public_name: str) -> 
     for name in PASSWORDS:
         if not (directory / name).exists():
             keep(name, secrets.token_urlsafe(32))
+    for name in GIVEN:
+        if not (directory / name).exists():
+            keep(name, "")
     for role in (*SERVICES, "access"):
         password = (directory / f"postgres_password_{role}").read_text()
         url = f"postgresql://savings_{role}:{password}@postgres:5432/savings"

@@ -27,6 +27,7 @@ from savings.loading import Answer, UnusableFile, read_keys, read_returns, send
 from savings.process import SERVICES, Process
 from savings.rebuild_command import rebuild
 from savings.serving import PortTaken, serving
+from services.reporting.grants import InvalidSignIn
 from shared.behind import Stuck
 from shared.clock import utc_now
 from shared.partnership import InvalidPartnershipFile, Partnership
@@ -360,6 +361,8 @@ def _principal(
     partnership: Partnership, name: str, role: Role, council: str | None, workstreams: Sequence[str]
 ) -> Principal:
     """The caller that a key shall stand for; ends the command where the parts do not fit together."""
+    if "@" in name:
+        _fail("A name with @ is that of a person who signs in with an account; name the key otherwise.")
     gss = None
     if council is not None:
         found = partnership.council_by_register_code.get(council) or partnership.council_by_gss.get(council)
@@ -389,7 +392,7 @@ def _process(settings: Settings, names: Sequence[Any] = SERVICES) -> Process:
         _fail(
             f"{error.filename} cannot be read: {error.strerror}. Set SAVINGS_PARTNERSHIP_FILE, or start in the project."
         )
-    except InvalidPartnershipFile as error:
+    except (InvalidPartnershipFile, InvalidSignIn) as error:
         _fail(str(error))
 
 

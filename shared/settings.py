@@ -40,6 +40,21 @@ class Settings(BaseSettings):
     session_secret: SecretStr = SecretStr("")
     #: What a reader of /metrics presents as bearer token; unset, whoever reaches the process itself may read them.
     metrics_token: SecretStr = SecretStr("")
+    #: The OpenID Connect provider at which people sign in (docs/operate.md); empty: none, and keys alone open pages.
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    #: Empty: a public client, which has none. In a file: ``savings_oidc_client_secret`` in the secrets' folder.
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_scopes: str = "openid profile email"
+    #: The claims of a person's name and of what they are there; a dot leads into an object (``realm_access.roles``).
+    oidc_name_claim: str = "email"
+    oidc_role_claim: str = "roles"
+    #: What each of the values of that claim is here: a file like ``deploy/partnerships/se7-sign-in.toml``.
+    oidc_grants_file: Path | None = None
+    #: For how long a person stays signed in: what they may do is asked again afterwards.
+    oidc_session_minutes: int = Field(default=480, ge=1, le=480)
+    #: Whom to ask for a part in it, in words: ``Jo Smith, 01234 567890``. Empty: the programme office.
+    contact: str = ""
     #: Whether the sign-in page lets anybody pick any role. For a demonstration on this machine alone.
     demonstration: bool = False
     #: Where people reach the product (``https://savings.example.gov.uk``): where links in files lead. Empty: as asked.

@@ -18,7 +18,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_problem.error import Problem
 from fastapi_problem.handler import ExceptionHandler, add_exception_handler, new_exception_handler
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -32,10 +31,9 @@ from shared.direct import Direct
 from shared.errors import Fault, Forbidden, Refused, SavingsError, TooLarge, TooMany, Unauthenticated
 from shared.principal import Principal, Role
 from shared.rate import Rate
+from shared.sessions import SESSION_COOKIE, Sessions
 from shared.settings import Settings
 
-SESSION_COOKIE: Final = "savings_session"
-SESSION_SECONDS: Final = 8 * 3600
 log = structlog.get_logger(__name__)
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -72,7 +70,7 @@ class Gate:
 
     def __init__(self, access: Access, settings: Settings) -> None:
         self._access = access
-        self._sessions = session_signer(settings)
+        self._sessions = Sessions(settings)
         self._requests = Rate(settings.requests_per_minute)
         self._failures = Rate(settings.failures_per_minute)
 
@@ -115,23 +113,12 @@ class Gate:
         if scheme.lower() == "bearer" and presented:
             return await self._access.principal_of(presented.strip())
         cookie = request.cookies.get(SESSION_COOKIE)
-        if cookie and self._sessions is not None:
-            try:
-                key_id = self._sessions.loads(cookie, max_age=SESSION_SECONDS)
-            except BadSignature:
-                return None
-            return await self._access.principal_of_id(str(key_id))
-        return None
+        session = self._sessions.read(cookie) if cookie else None
+        return await self._access.principal_of_id(session) if isinstance(session, str) else session
 
 
 def _address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
-
-
-def session_signer(settings: Settings) -> URLSafeTimedSerializer | None:
-    """Signs and reads the session cookie; none where no secret is set, and then nobody can sign in."""
-    secret = settings.session_secret.get_secret_value()
-    return URLSafeTimedSerializer(secret, salt="savings-session") if secret else None
 
 
 def caller_of(request: Request) -> Principal:

@@ -13,7 +13,17 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from migrations import is_current
-from services.reporting import api, editions_api, handlers, live_api, rounds_api, signing_in, static_files, store
+from services.reporting import (
+    accounts_api,
+    api,
+    editions_api,
+    handlers,
+    live_api,
+    rounds_api,
+    signing_in,
+    static_files,
+    store,
+)
 from services.reporting.answers import Answers
 from services.reporting.live import Live
 from services.reporting.pages import problems
@@ -79,7 +89,7 @@ class Reporting:
         """Put the service's addresses on an application."""
         app.state.reporting = self
         app.state.draw_problem = problems.draw_problem
-        parts = (api, live_api, editions_api, rounds_api, signing_in, static_files)
+        parts = (api, live_api, accounts_api, editions_api, rounds_api, signing_in, static_files)
         for router in (*(part.router for part in parts), *PAGES):
             app.include_router(router)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -11,13 +11,15 @@ from fastapi.responses import RedirectResponse
 from itsdangerous import URLSafeTimedSerializer
 
 from services.reporting.drawing import page_of
+from services.reporting.people import People
 from shared.access import Access, Key
 from shared.clock import Clock
 from shared.errors import Forbidden, Unavailable, Unreadable, WrongType
 from shared.partnership import Partnership
 from shared.principal import Role
+from shared.sessions import SESSION_COOKIE, SESSION_SECONDS, Sessions
 from shared.settings import Settings
-from shared.web import SESSION_COOKIE, SESSION_SECONDS, Gate, page, public, read_body, session_signer
+from shared.web import Gate, page, public, read_body
 
 HOME: Final = "/tracker"
 _FORM_BYTES_LIMIT: Final = 8_192
@@ -41,17 +43,41 @@ class Door:
         self._access = access
         self._clock = clock
         self._partnership = partnership
-        self._signer = session_signer(settings)
-        self.is_open_to_all = settings.demonstration
+        self.sessions = Sessions(settings)
+        self.people = People.of(settings, partnership)
+        self._public_url = settings.public_url.rstrip("/")
+        self._is_secure = settings.public_url.startswith("https:")
+        # Where people have accounts to sign in with, nobody picks a role.
+        self.is_open_to_all = settings.demonstration and self.people is None
 
     def require_signer(self) -> URLSafeTimedSerializer:
         """Raises: Unavailable, where no secret is set to sign sessions with."""
-        if self._signer is None:
+        if self.sessions.signer is None:
             raise Unavailable(
                 "Nobody can sign in here: no session secret has been set.",
                 "Set SAVINGS_SESSION_SECRET and start the service again. Keys work on the API meanwhile.",
             )
-        return self._signer
+        return self.sessions.signer
+
+    def open_session(self, request: Request, answer: Response, said: str | Mapping[str, Any], seconds: int) -> None:
+        """Set the cookie that says whose session it is, for so long."""
+        # Lax, so that it comes along when a link in a report or the sign-in service leads here; whatever changes
+        # anything is posted, and from another site a post comes without.
+        answer.set_cookie(
+            SESSION_COOKIE,
+            str(self.require_signer().dumps(said)),
+            max_age=seconds,
+            httponly=True,
+            samesite="lax",
+            secure=self.is_https(request),
+        )
+
+    def is_https(self, request: Request) -> bool:
+        return self._is_secure or request.url.scheme == "https"
+
+    def address_back(self, request: Request) -> str:
+        """Where the provider sends the browser back to; it must be told of it beforehand."""
+        return f"{self._public_url or str(request.base_url).rstrip('/')}/sign-in/return"
 
     async def key_of(self, form: Mapping[str, str]) -> Key | None:
         """The working key that a form presents or, in a demonstration, picks by its id."""
@@ -91,7 +117,8 @@ async def sign_in_page(request: Request, door: TheDoor) -> Response:
 async def sign_in(request: Request, door: TheDoor) -> Response:
     """Set the cookie and go on to where the reader was; a key that does not work is answered with the page again."""
     require_own_page(request)
-    signer, gate = door.require_signer(), request.app.state.gate
+    door.require_signer()
+    gate = request.app.state.gate
     assert isinstance(gate, Gate)  # noqa: S101 - it stands before every application
     gate.require_few_failures(request)
     form = await _read_form(request)
@@ -103,24 +130,17 @@ async def sign_in(request: Request, door: TheDoor) -> Response:
             request, door, then, error="Enter a key that works: this one is unknown, expired or revoked"
         )
     answer = RedirectResponse(then, status_code=303)
-    answer.set_cookie(
-        SESSION_COOKIE,
-        signer.dumps(key.id),
-        max_age=SESSION_SECONDS,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    door.open_session(request, answer, key.id, SESSION_SECONDS)
     return answer
 
 
 @router.post("/sign-out")
 @public
 @page
-async def sign_out(request: Request) -> Response:
+async def sign_out(request: Request, door: TheDoor) -> Response:
     require_own_page(request)
     answer = RedirectResponse("/sign-in", status_code=303)
-    answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=door.is_https(request))
     return answer
 
 
@@ -171,4 +191,5 @@ async def _drawn(request: Request, door: Door, then: str, error: str | None = No
             if (keys := [key for key in found if key.principal.role is role])
         ],
         is_demonstration=door.is_open_to_all,
+        has_accounts=door.people is not None,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.web import SESSION_COOKIE
+from shared.sessions import SESSION_COOKIE
 from tests.reporting_figures import EAST_SUSSEX, KENT, PRINTED
 from tests.reporting_service import Service, Streams, line, served
 
@@ -176,7 +176,7 @@ async def test_a_key_that_works_signs_in_and_the_session_opens_pages_and_api(ser
     answer = await sign_in(service, key=f" {service.keys['author-ESX']} ", next="/tracker?basis=actual")
     assert (answer.status_code, answer.headers["location"]) == (303, "/tracker?basis=actual")
     cookie = answer.headers["set-cookie"]
-    for part in ("HttpOnly", "SameSite=strict", "Max-Age=28800", "Path=/"):
+    for part in ("HttpOnly", "SameSite=lax", "Max-Age=28800", "Path=/"):
         assert part in cookie
     assert "Secure" not in cookie
     assert service.keys["author-ESX"] not in cookie

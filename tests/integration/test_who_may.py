@@ -21,6 +21,8 @@ PUBLIC = {
     ("GET", "/metrics"),
     ("GET", "/sign-in"),
     ("POST", "/sign-in"),
+    ("GET", "/sign-in/council"),
+    ("GET", "/sign-in/return"),
     ("POST", "/sign-out"),
 }
 

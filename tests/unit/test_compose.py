@@ -67,6 +67,7 @@ def test_a_service_is_given_its_own_credentials_and_nobody_elses(name: str) -> N
         f"savings_database_url_{name}": f"database_url_{name}",
         "savings_database_url_access": f"database_url_{name}",
         "savings_session_secret": "session_secret",
+        **({"savings_oidc_client_secret": "oidc_client_secret"} if name == "reporting" else {}),
     }
     assert SERVICES[name]["environment"]["SAVINGS_KAFKA_USER"] == name
     assert SERVICES[name]["command"][:2] == ["serve", name]

@@ -14,7 +14,8 @@ from itsdangerous import BadSignature
 from services.reporting.signing_in import Door, require_own_page
 from shared.errors import Forbidden, Unreadable, WrongType
 from shared.principal import Principal
-from shared.web import SESSION_SECONDS, read_body
+from shared.sessions import SESSION_SECONDS
+from shared.web import read_body
 
 #: The field that a form carries its token in.
 _FIELD: Final = "token"
