@@ -32,8 +32,8 @@ from shared.correlation import (
     with_traceparent,
 )
 
-#: Asked every few seconds by machines, and told of nowhere.
-_NOT_TRACED: Final = "/healthz$,/readyz$,/metrics$"
+#: Asked every few seconds by machines; a stream, open for minutes; an address with a code in it that signs somebody in.
+_NOT_TRACED: Final = "/healthz$,/readyz$,/metrics$,/v1/tracker/events$,/sign-in/return$"
 
 Carrier = TypeVar("Carrier", Message, Received)
 

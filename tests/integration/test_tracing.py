@@ -173,6 +173,9 @@ async def test_the_table_asked_for_is_in_the_trace_of_who_asks(endpoint: Endpoin
         transport = httpx.ASGITransport(running.processes["reporting"].app)
         async with httpx.AsyncClient(transport=transport, base_url="http://reporting.test") as http:
             assert (await http.get("/v1/tracker", headers=headers)).status_code == 200
+            # A stream is open for minutes, and the address that somebody comes back to signed in has a code in it.
+            assert (await http.get("/v1/tracker/events", headers=headers)).status_code == 200
+            assert (await http.get("/sign-in/return?code=secret", headers=headers)).status_code == 404
     assert endpoint.way_of(TRACE) == [("savings-reporting", "GET /v1/tracker")]
 
 
