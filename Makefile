@@ -16,7 +16,7 @@ $(UV):
 	@.boot/bin/pip install --quiet --disable-pip-version-check 'uv==0.13.*'
 
 .venv/.ready: $(UV) pyproject.toml uv.lock
-	@$(UV) sync --locked --quiet --python $(PYTHON)
+	@$(UV) sync --locked --quiet --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 .PHONY: setup

@@ -48,7 +48,7 @@ async def served(folder: Path, port: int) -> AsyncIterator[asyncio.subprocess.Pr
             stderr=log,
         )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(30):
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(120):
             while True:
                 assert process.returncode is None, (folder / "log").read_text()
                 try:
