@@ -12,7 +12,6 @@ from services.reporting.exports.fragment import MEDIA_TYPE as HTML
 from services.reporting.exports.fragment import html_fragment
 from services.reporting.exports.pictures import ChartPicture, draw_chart
 from services.reporting.forms import Form
-from services.reporting.links import links_of
 from services.reporting.report import Report
 
 
@@ -31,7 +30,7 @@ def _word(report: Report) -> bytes:
         charts,
         narrative=report.narrative,
         movements=report.movements,
-        link=links_of(report),
+        link=report.link,
     )
 
 
@@ -51,7 +50,7 @@ def _pdf(report: Report) -> bytes:
         pictures=_pictures(report),
         narrative=report.narrative,
         movements=report.movements,
-        link=links_of(report),
+        link=report.link,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 from services.reporting.charts import Chart, charts_of, figures_by_basis
 from services.reporting.exports.imprint import Imprint
 from services.reporting.movement import Movements
-from services.reporting.narrative import Movement, Sentence, narrative_starter
+from services.reporting.narrative import Movement, Reference, Sentence, narrative_starter
 from services.reporting.notes import written_day
+from services.reporting.places import Places
 from services.reporting.rows import Posted
 from services.reporting.table import Table
 from shared.figures import PARTNERSHIP
@@ -44,6 +46,14 @@ class Report:
     def narrative(self) -> tuple[Sentence, ...]:
         """The sentences with which a report may begin."""
         return narrative_starter(self.table, _moved(self.movements) if self.movements else ())
+
+    @property
+    def link(self) -> Callable[[Reference], str] | None:
+        """The address of what a number comes from; ``None`` where it is not known where people reach the product."""
+        if not self.address:
+            return None
+        before = self.movements.before.edition if self.movements else None
+        return Places.of(self.table.question, self.edition, before, origin=self.address).behind
 
 
 def _moved(movements: Movements) -> list[Movement]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
@@ -12,17 +12,20 @@ from itsdangerous import URLSafeTimedSerializer
 
 from services.reporting.drawing import page_of
 from services.reporting.people import People
+from services.reporting.sent_forms import read_values, require_own_page
 from shared.access import Access, Key
 from shared.clock import Clock
-from shared.errors import Forbidden, Unavailable, Unreadable, WrongType
+from shared.errors import Unavailable
 from shared.partnership import Partnership
 from shared.principal import Role
 from shared.sessions import SESSION_COOKIE, SESSION_SECONDS, Sessions
 from shared.settings import Settings
-from shared.web import Gate, page, public, read_body
+from shared.web import Gate, page, public
 
 HOME: Final = "/tracker"
+#: A stranger may send it: no more of it is read than a key needs.
 _FORM_BYTES_LIMIT: Final = 8_192
+_FIELDS_LIMIT: Final = 10
 
 #: The roles of a demonstration, as they are listed.
 _TITLES: Final[Mapping[Role, str]] = {
@@ -116,12 +119,12 @@ async def sign_in_page(request: Request, door: TheDoor) -> Response:
 @page
 async def sign_in(request: Request, door: TheDoor) -> Response:
     """Set the cookie and go on to where the reader was; a key that does not work is answered with the page again."""
-    require_own_page(request)
     door.require_signer()
     gate = request.app.state.gate
     assert isinstance(gate, Gate)  # noqa: S101 - it stands before every application
     gate.require_few_failures(request)
-    form = await _read_form(request)
+    sent = await read_values(request, _FORM_BYTES_LIMIT, _FIELDS_LIMIT)
+    form = {name: values[-1] for name, values in sent.items()}
     then = safe_next(form.get("next"))
     key = await door.key_of(form)
     if key is None:
@@ -153,28 +156,6 @@ def safe_next(given: str | None) -> str:
         return HOME
     parts = urlsplit(given)
     return HOME if parts.scheme or parts.netloc else given
-
-
-def require_own_page(request: Request) -> None:
-    """Take a form only from a page of this site; no other site may sign a reader in or out.
-
-    Raises: Forbidden, also where the browser does not say where the form comes from.
-    """
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin", "")
-    own = site == "same-origin" if site is not None else urlsplit(origin).netloc == request.url.netloc
-    if not own:
-        raise Forbidden("This form was not sent from a page of this site.", "Open the sign-in page and try again.")
-
-
-async def _read_form(request: Request) -> Mapping[str, str]:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
-        raise WrongType("A form is sent as application/x-www-form-urlencoded.", "Use the sign-in page.")
-    try:
-        return dict(parse_qsl((await read_body(request, _FORM_BYTES_LIMIT)).decode(), max_num_fields=10))
-    except ValueError as error:
-        raise Unreadable("The form cannot be read.", "Use the sign-in page.") from error
 
 
 async def _drawn(request: Request, door: Door, then: str, error: str | None = None) -> Response:

@@ -18,7 +18,6 @@ from services.reporting.changes import KINDS
 from services.reporting.exports.imprint import Imprint
 from services.reporting.exports.word import write_word
 from services.reporting.files import WORD
-from services.reporting.links import links_of
 from services.reporting.movement import Movements, State, movements_between
 from services.reporting.narrative import Origin
 from services.reporting.report import Report
@@ -100,22 +99,25 @@ def test_every_number_of_a_sentence_is_a_link_to_what_it_comes_from() -> None:
                 assert query["edition"] == "2"
             case Origin.MOVEMENT:
                 assert (leads_to.path, query["from"], query["to"]) == ("/movements", "1", "2")
+                workstream, scope = part.reference.workstream, part.reference.scope
+                assert leads_to.fragment == (f"why-{workstream}-{scope}" if workstream else "")
             case _:
                 assert leads_to.path == "/tracker"
+                assert leads_to.fragment in ("proof-heading", "headline-heading")
 
 
 def test_without_an_address_the_numbers_lead_nowhere_and_are_all_there() -> None:
     made = report(since_september(), address="")
     document = opened(WORD.write(made))
     assert links_in(document) == []
-    assert links_of(made) is None
+    assert made.link is None
     assert {sentence.text for sentence in made.narrative} <= set(texts_of(document))
 
 
 def test_a_draft_leads_to_the_figures_by_its_own_clocks() -> None:
     made = report()
     draft = replace(made, edition=None, table=replace(made.table, question=Question(EAST_SUSSEX, date(2011, 12, 7))))
-    link = links_of(draft)
+    link = draft.link
     assert link is not None
     reference = next(part.reference for part in draft.narrative[0].parts if part.reference)
     query = parse_qs(urlsplit(link(reference)).query)
@@ -185,9 +187,7 @@ def test_a_councils_own_template_may_have_the_sentences_with_links_or_without(tm
     path = tmp_path / "ESX.docx"
     own.save(str(path))
     made = report(since_september())
-    document = opened(
-        write_word(made.table, IMPRINT, path, narrative=made.narrative, movements=None, link=links_of(made))
-    )
+    document = opened(write_word(made.table, IMPRINT, path, narrative=made.narrative, movements=None, link=made.link))
     assert texts_of(document)[:2] == [made.narrative[0].text] * 2
     assert len(links_in(document)) == sum(part.reference is not None for each in made.narrative for part in each.parts)
 

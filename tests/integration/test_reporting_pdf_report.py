@@ -13,7 +13,6 @@ import pytest
 from services.reporting.changes import KINDS
 from services.reporting.exports.imprint import Imprint
 from services.reporting.files import PDF
-from services.reporting.links import links_of
 from services.reporting.report import Report
 from services.reporting.table import Question, build_table
 from tests.pdf_checking import faults_in, require_pango, tables_of, text_of
@@ -50,7 +49,7 @@ def test_the_file_is_pdf_ua_1_links_and_all(made: Path) -> None:
 
 
 def test_every_number_of_a_sentence_is_a_link_to_what_it_comes_from(made: Path) -> None:
-    link = links_of(report())
+    link = report().link
     assert link is not None
     wanted = [
         link(part.reference) for sentence in report().narrative for part in sentence.parts if part.reference is not None

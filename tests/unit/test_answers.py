@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from services.reporting import store
 from services.reporting.answers import Newest, Shelf
-from services.reporting.pages.places import values_of
 from services.reporting.pages.tracker import when_of
+from services.reporting.places import values_of
 from services.reporting.query import Asked, read_question
 from services.reporting.rows import Selection
 from services.reporting.signing_in import safe_next

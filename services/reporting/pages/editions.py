@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.reporting.answers import Answering, Answers
@@ -13,12 +13,12 @@ from services.reporting.drawing import page_of
 from services.reporting.edition_query import question_to
 from services.reporting.footnotes import footnote
 from services.reporting.pages.choices import council_items
-from services.reporting.pages.places import Places
 from services.reporting.pages.problems import Link, offer
 from services.reporting.pages.publication_form import Entered, all_chosen, entered, problems_of, read_publication
-from services.reporting.pages.sent_forms import read_form, token_for
+from services.reporting.places import Places
 from services.reporting.query import PARAMETERS, Asked, read_question
-from services.reporting.signing_in import Door
+from services.reporting.sent_forms import read_form, token_for
+from services.reporting.signing_in import Door, TheDoor
 from services.reporting.table import Question
 from shared.errors import Conflict, NotFound, Refused
 from shared.principal import Principal, Role
@@ -29,15 +29,6 @@ router = APIRouter(include_in_schema=False)
 _ONE: Final = {"council": PARAMETERS["council"], "prove": {}, "published": {}}
 _LARGEST: Final = 10**9
 _PUBLISHERS: Final = (Role.OFFICE, Role.AUTHOR)
-
-
-async def _door(request: Request) -> Door:
-    door = request.app.state.reporting.door
-    assert isinstance(door, Door)  # noqa: S101 - set where the service is installed
-    return door
-
-
-TheDoor = Annotated[Door, Depends(_door)]
 
 
 @router.get("/editions")
@@ -69,7 +60,7 @@ async def publish(request: Request, caller: Caller, answers: Answering, door: Th
 
     A form sent twice, as an impatient finger does, publishes once.
     """
-    form = await read_form(request, door, caller)
+    form = await read_form(request, door.require_signer(), caller)
     asked = read_publication(form, answers.partnership)
     if not isinstance(asked, list):
         try:
@@ -104,7 +95,7 @@ async def edition(number: str, request: Request, caller: Caller, answers: Answer
         before=next((each for each in reversed(there) if each.number < found.number), None),
         home=found.partnership.council_by_gss[question.home] if question.home else None,
         homes=[item for item in visible if item["value"] in (*found.councils, "none")],
-        places=Places.of(question, found),
+        places=Places.of(question, found.number),
         corrections=corrections.cells,
         footnote=footnote(found.title, corrections.cells),
         rebuilt=await answers.editions.rebuilt(found) if is_proved else None,
@@ -125,7 +116,7 @@ async def _form(
         section="/editions",
         form=form,
         only_for=only_for,
-        token=token_for(door, caller),
+        token=token_for(door.require_signer(), caller),
         table=await asyncio.to_thread(figures.table, Question()),
         return_count=figures.version.number,
     )

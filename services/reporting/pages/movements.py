@@ -15,8 +15,8 @@ from services.reporting.edition import Edition
 from services.reporting.edition_query import DRAFT, LATEST, MOVEMENT_PARAMETERS, read_edition
 from services.reporting.movement import Movements, movements_between
 from services.reporting.pages.choices import edition_items, form_of
-from services.reporting.pages.places import Places, selection_values
 from services.reporting.pages.problems import offer_editions
+from services.reporting.places import Places, selection_values
 from services.reporting.query import NO_COUNCIL, Asked, read_question
 from services.reporting.table import Question
 from shared.errors import Fault, NotFound, Refused
@@ -68,8 +68,8 @@ async def movements(request: Request, caller: Caller, answers: Answering) -> Res
         end=end,
         question=question,
         kinds=KINDS,
-        old_places=Places.of(question, start),
-        places=Places.of(question, end),
+        old_places=Places.of(question, start.number),
+        places=Places.of(question, end.number if end else None),
     )
 
 

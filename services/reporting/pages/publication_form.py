@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from services.reporting.edition_schemas import PublicationIn
 from services.reporting.editions import Publication
-from services.reporting.pages.sent_forms import SentForm
+from services.reporting.sent_forms import SentForm
 from shared.errors import Conflict, Fault, Refused
 from shared.partnership import Partnership
 

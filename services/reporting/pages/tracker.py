@@ -15,9 +15,9 @@ from services.reporting.exports.pictures import draw_chart
 from services.reporting.forms import Form
 from services.reporting.notes import written_day
 from services.reporting.pages.choices import form_of
-from services.reporting.pages.places import Places
 from services.reporting.pages.problems import Link, offer
 from services.reporting.pages.viewing import asked_of, read_view
+from services.reporting.places import Places
 from services.reporting.report import Report
 from services.reporting.signing_in import HOME
 from services.reporting.table import Question
@@ -52,7 +52,7 @@ async def tracker(request: Request, caller: Caller, answers: Answering) -> Respo
         return page_of(request, "tracker.jinja", status=refused.status, section="/tracker", table=None, form=form)
 
     before = await answers.editions.last_before(edition.number if edition else len(editions) + 1, question)
-    places = Places.of(question, edition, before.number if before else None)
+    places = Places.of(question, edition.number if edition else None, before.number if before else None)
     values = {"edition": "draft", **places.values}
     partnership = edition.partnership if edition is not None else answers.partnership
 

@@ -15,8 +15,8 @@ from services.reporting.edition import Edition
 from services.reporting.edition_query import DRAFT, EDITION_PARAMETERS, question_to, read_edition, refuse_clocks
 from services.reporting.history_store import Until
 from services.reporting.movement import State
-from services.reporting.pages.places import Places
 from services.reporting.pages.problems import offer_editions
+from services.reporting.places import Places
 from services.reporting.query import Asked, read_question
 from services.reporting.table import Question, Table
 from shared.errors import NotFound
@@ -77,7 +77,7 @@ async def viewing(
         Refused, Forbidden, NotFound: as :func:`read_view`.
     """
     question, edition = await read_view(request, asked, caller, answers)
-    places = Places.of(question, edition)
+    places = Places.of(question, edition.number if edition else None)
     if scope is not None and scope != PARTNERSHIP:
         caller.require_sight_of(scope, answers.partnership)
         question = replace(question, home=str(scope))

@@ -1,4 +1,4 @@
-"""Where each page is: addresses that carry the reader's choice along, so that all pages show one state. Pure."""
+"""Where each page is: addresses that carry the choice along, so that pages and files lead to one state. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from services.reporting.edition import Edition
 from services.reporting.narrative import Origin, Reference
 from services.reporting.query import NO_COUNCIL
 from services.reporting.rows import Selection
@@ -25,18 +24,24 @@ _DEFAULTS: Final = {"basis": BasisChoice.BEST, "flow": FlowChoice.SAVING}
 class Places:
     """The addresses of the pages, for one choice of council, edition or clocks, and selection.
 
-    ``before`` is the number of the edition that the narrative compares with, if it compares with one.
+    ``before`` is the number of the edition that the narrative compares with, if it compares with one. ``origin`` is
+    where people reach the product (``https://savings.example.gov.uk``), for links out of a file.
     """
 
     values: Mapping[str, str]
     before: int | None = None
+    origin: str = ""
 
     @classmethod
-    def of(cls, question: Question, edition: Edition | None = None, before: int | None = None) -> Places:
+    def of(
+        cls, question: Question, edition: int | None = None, before: int | None = None, *, origin: str = ""
+    ) -> Places:
+        """For an edition, by its number, or for the draft."""
         values = dict(values_of(question))
         if edition is not None:
-            values |= {"as_at": "", "known_at": "", "edition": str(edition.number)}
-        return cls(values, before)
+            # An edition has its own clocks.
+            values |= {"as_at": "", "known_at": "", "edition": str(edition)}
+        return cls(values, before, origin)
 
     @property
     def query(self) -> str:
@@ -46,7 +51,7 @@ class Places:
     def at(self, path: str, **changed: str | int | None) -> str:
         """A path with the choice, and what differs from it; a value of ``None`` or nothing is left out."""
         query = self._query({name: "" if value is None else str(value) for name, value in changed.items()})
-        return f"{path}?{query}" if query else path
+        return f"{self.origin}{path}?{query}" if query else f"{self.origin}{path}"
 
     def tracker(self) -> str:
         return self.at("/tracker")
@@ -76,9 +81,9 @@ class Places:
             case Origin.ROWS:
                 return self.figure(reference.scope, reference.workstream, reference.year, _one_benefit(reference))
             case Origin.PROOF:
-                return "#proof-heading"
+                return self._on_the_tracker("proof-heading")
             case Origin.PARTNERSHIP_FILE:
-                return "#headline-heading"
+                return self._on_the_tracker("headline-heading")
             case Origin.MOVEMENT:
                 moved = self.movements(self.before, self.values.get("edition"))
                 return f"{moved}#why-{reference.workstream}-{reference.scope}" if reference.workstream else moved
@@ -87,6 +92,10 @@ class Places:
         """What moved since an edition, by its number."""
         about = {"from": None if start is None else str(start), "to": end}
         return self.at("/movements", as_at=None, known_at=None, edition=None, **about)
+
+    def _on_the_tracker(self, heading: str) -> str:
+        # The page of it has the heading itself.
+        return f"{self.tracker()}#{heading}" if self.origin else f"#{heading}"
 
     def _query(self, changed: Mapping[str, str]) -> str:
         values = {**self.values, **changed}

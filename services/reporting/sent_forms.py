@@ -6,12 +6,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Request
-from itsdangerous import BadSignature
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from services.reporting.signing_in import Door, require_own_page
 from shared.errors import Forbidden, Unreadable, WrongType
 from shared.principal import Principal
 from shared.sessions import SESSION_SECONDS
@@ -35,37 +34,60 @@ class SentForm:
         return next(iter(self.values.get(name, ())), "").strip()
 
 
-def token_for(door: Door, caller: Principal) -> str:
+def token_for(signer: URLSafeTimedSerializer, caller: Principal) -> str:
     """A token for a form about to be drawn: no other site can make one, and no other reader can use it."""
-    return str(door.require_signer().dumps([caller.name, secrets.token_urlsafe(16)], salt=_SALT))
+    return str(signer.dumps([caller.name, secrets.token_urlsafe(16)], salt=_SALT))
 
 
-async def read_form(request: Request, door: Door, caller: Principal) -> SentForm:
+async def read_form(request: Request, signer: URLSafeTimedSerializer, caller: Principal) -> SentForm:
     """A form that a reader has sent.
 
     Raises:
         Forbidden: where it was not sent from a page of this site, or not from one drawn for this reader of late.
         TooLarge, WrongType, Unreadable: where it is no form.
     """
-    require_own_page(request)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
-        raise WrongType("A form is sent as application/x-www-form-urlencoded.", "Use the page that has the form.")
-    body = await read_body(request, _BYTES_LIMIT)
-    values: dict[str, list[str]] = {}
-    try:
-        for name, value in parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS_LIMIT):
-            values.setdefault(name, []).append(value)
-    except ValueError as error:
-        raise Unreadable("The form cannot be read.", "Use the page that has the form.") from error
+    values = await read_values(request, _BYTES_LIMIT, _FIELDS_LIMIT)
     token = next(iter(values.get(_FIELD, ())), "")
     try:
-        name, nonce = door.require_signer().loads(token, max_age=SESSION_SECONDS, salt=_SALT)
+        name, nonce = signer.loads(token, max_age=SESSION_SECONDS, salt=_SALT)
     except (BadSignature, ValueError, TypeError) as error:
         raise _not_drawn_here() from error
     if name != caller.name:
         raise _not_drawn_here()
     return SentForm(values, str(nonce))
+
+
+async def read_values(request: Request, bytes_limit: int, fields_limit: int) -> Mapping[str, Sequence[str]]:
+    """What a form says, each field with all that was given for it.
+
+    Raises:
+        Forbidden: where it was not sent from a page of this site.
+        TooLarge, WrongType, Unreadable: where it is no form.
+    """
+    require_own_page(request)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded":
+        raise WrongType("A form is sent as application/x-www-form-urlencoded.", "Use the page that has the form.")
+    body = await read_body(request, bytes_limit)
+    values: dict[str, list[str]] = {}
+    try:
+        for name, value in parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=fields_limit):
+            values.setdefault(name, []).append(value)
+    except ValueError as error:
+        raise Unreadable("The form cannot be read.", "Use the page that has the form.") from error
+    return values
+
+
+def require_own_page(request: Request) -> None:
+    """Take a form only from a page of this site; no other site may sign a reader in or out, or publish for one.
+
+    Raises: Forbidden, also where the browser does not say where the form comes from.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin", "")
+    own = site == "same-origin" if site is not None else urlsplit(origin).netloc == request.url.netloc
+    if not own:
+        raise Forbidden("This form was not sent from a page of this site.", "Open the page that has it and try again.")
 
 
 def _not_drawn_here() -> Forbidden:
