@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-#: A batch of returns makes some fifty thousand objects, none of them in circles, and lets go of all of them together.
-_YOUNG_OBJECTS: Final = 50_000
+#: A batch of returns makes some fifty thousand objects, none of them in circles, and lets go of all of them together;
+#: several times as many, so that looking for what lies in circles does not fall into every batch.
+_YOUNG_OBJECTS: Final = 250_000
 
 
 def rest_the_collector() -> None:

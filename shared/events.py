@@ -7,6 +7,7 @@ with a default and is never renamed, retyped or removed. These models are not th
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cached_property
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -120,7 +121,7 @@ class _AboutAReturn(_Contract):
     reason: str | None = None
     update: str | None = None
 
-    @property
+    @cached_property
     def stream(self) -> Stream:
         return Stream(WorkstreamCode(self.workstream), Scope(self.scope))
 
@@ -130,6 +131,18 @@ class ReturnAccepted(_AboutAReturn):
 
     kind: Literal["return.accepted"] = "return.accepted"
     lines: tuple[LineAccepted, ...]
+
+    @cached_property
+    def accounts(self) -> tuple[str, ...]:
+        """The text of each line's account, in their order.
+
+        The same as ``str(line.account_in(stream))``, without making an account of every line of every return.
+        """
+        prefix = f"{self.workstream}|{self.scope}"
+        return tuple(
+            "|".join((prefix, line.year, line.basis, line.benefit, line.recurrence, line.flow, line.initiative))
+            for line in self.lines
+        )
 
 
 class EntryPosted(_AboutAnAccount):

@@ -75,7 +75,7 @@ async def post_read(connection: AsyncConnection, returns: Sequence[Read], clock:
     if not fresh:
         return 0
     locked = await writing.lock(connection, {one.accepted.stream for one in fresh})
-    before = await writing.known(connection, {key for one in fresh for key in _accounts_of(one.accepted)})
+    before = await writing.known(connection, {key for one in fresh for key in one.accepted.accounts})
     heads = {stream: lock.head for stream, lock in locked.items()}
     held = dict(before.held)
     posted: list[tuple[ReturnAccepted, Posted]] = []
@@ -131,11 +131,6 @@ def read(message: Received, partnership: str) -> Read:
     if reason is not None:
         raise Unpostable(reason)
     return Read(message, event, accepted)
-
-
-def _accounts_of(accepted: ReturnAccepted) -> Sequence[str]:
-    prefix = ledger.prefix_of(accepted)
-    return [ledger.account_text(prefix, line) for line in accepted.lines]
 
 
 def _told(event: Event, accepted: ReturnAccepted, outcome: Posted, now: datetime) -> Message:

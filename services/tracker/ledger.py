@@ -93,12 +93,12 @@ def post(accepted: ReturnAccepted, held: Mapping[str, Held], head: Head) -> Post
     """
     number = head.posting_count + 1
     last = return_hash = chain.return_link(head.hash, number, accepted)
-    as_at, version, prefix = accepted.as_at, accepted.version, prefix_of(accepted)
+    as_at, version = accepted.as_at, accepted.version
     entries: list[Entry] = []
     changed: dict[str, Held] = {}
     movements_pence = head.movements_pence
-    for entry_number, line in enumerate(accepted.lines, start=head.entry_count + 1):
-        account = account_text(prefix, line)
+    lines = zip(accepted.accounts, accepted.lines, strict=True)
+    for entry_number, (account, line) in enumerate(lines, start=head.entry_count + 1):
         before = changed.get(account) or held.get(account)
         after = changed[account] = _standing_after(before, entry_number, line, as_at, version)
         movement_pence = after.balance_pence - (before.balance_pence if before else 0)
@@ -135,19 +135,6 @@ def _standing_after(before: Held | None, entry_number: int, line: LineAccepted, 
 def counted_pence(line: LineAccepted) -> int:
     """What a line adds to a sum: only a quantified one adds anything."""
     return line.amount_pence if line.amount_pence is not None and line.status is _QUANTIFIED else 0
-
-
-def prefix_of(accepted: ReturnAccepted) -> str:
-    """What the texts of all accounts of a return start with."""
-    return f"{accepted.workstream}|{accepted.scope}"
-
-
-def account_text(prefix: str, line: LineAccepted) -> str:
-    """The text of the account that a line is about.
-
-    The same as ``str(line.account_in(stream))``, without making an account of every line of every return.
-    """
-    return "|".join((prefix, line.year, line.basis, line.benefit, line.recurrence, line.flow, line.initiative))
 
 
 def why_not_postable(accepted: ReturnAccepted, partnership: str) -> str | None:

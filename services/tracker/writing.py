@@ -92,8 +92,8 @@ async def keep(
         heads[stream] = outcome.head
         standing |= outcome.held
         if not outcome.held.keys() <= before.ids.keys():
-            named = {str(account): account for account in (line.account_in(stream) for line in accepted.lines)}
-            new |= {key: account for key, account in named.items() if key not in before.ids}
+            lines = zip(accepted.accounts, accepted.lines, strict=True)
+            new |= {key: line.account_in(stream) for key, line in lines if key not in before.ids}
     made = await _make_accounts(connection, locked, new, standing)
     day = for_driver(accounts.c.as_at, connection)
     changed = [(*_what_stands(standing[key], day), before.ids[key]) for key in sorted(standing.keys() - made.keys())]

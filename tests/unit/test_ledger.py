@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tracker.ledger import Entry, Head, Held, account_text, post, prefix_of, why_not_postable
+from services.tracker.ledger import Entry, Head, Held, post, why_not_postable
 from shared.events import LineAccepted, ReturnAccepted
 from shared.figures import Basis, Benefit, Confidence, Flow, Recurrence, Status, Stream
 from shared.money import LIMIT_PENCE
@@ -137,9 +137,9 @@ def test_a_version_that_comes_late_counts_by_its_rank(books: Books, sender: Send
 
 
 def test_the_quick_text_of_an_account_is_the_account_s_own(sender: Sender) -> None:
-    accepted = sender.accepts(line(1, initiative="Desktops | Mobile, Flexible", basis=Basis.ACTUAL, flow=Flow.COST))
-    [one] = accepted.lines
-    assert account_text(prefix_of(accepted), one) == str(one.account_in(accepted.stream))
+    one = line(1, initiative="Desktops | Mobile, Flexible", basis=Basis.ACTUAL, flow=Flow.COST)
+    accepted = sender.accepts(one, line(2))
+    assert accepted.accounts == tuple(str(each.account_in(accepted.stream)) for each in accepted.lines)
 
 
 class TestWhatCannotBePosted:
