@@ -25,6 +25,7 @@ from sqlalchemy import (
     Column,
     Compiled,
     DateTime,
+    Delete,
     Dialect,
     Insert,
     Integer,
@@ -40,7 +41,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.visitors import replacement_traverse
@@ -100,15 +101,15 @@ def insert(table: Table, connection: AsyncConnection) -> sqlite.Insert | postgre
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ForEach:
-    """A statement for each of many rows: an INSERT of some columns, or an UPDATE that names each row once.
+    """A statement for each of many rows: an INSERT of some columns, or an UPDATE or DELETE that names each row once.
 
     A row's values are the driver's own and stand in the order of the parameters' names. They go to the driver as they
     are: having each value of each row translated costs more than the database takes. SQLite prepares the statement
     once and runs it row by row; PostgreSQL is sent one statement with an array for each parameter. It inserts in the
-    order of the rows; which row it updates first is its own choice, so hold their locks already.
+    order of the rows; which row it changes first is its own choice, so hold their locks already.
     """
 
-    statement: Insert | Update
+    statement: Insert | Update | Delete
     parameters: tuple[str, ...]
 
     async def run(self, connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -142,8 +143,8 @@ def _text_for_arrays(each: ForEach, dialect: Dialect) -> str:
     def from_arrays(element: Any, **_: Any) -> Any:
         return given.c[element.key] if isinstance(element, BindParameter) else None
 
-    updating = cast("Update", replacement_traverse(each.statement, {}, from_arrays))
-    return _in_order(updating.compile(dialect=dialect), each.parameters)
+    changing = cast("Update | Delete", replacement_traverse(each.statement, {}, from_arrays))
+    return _in_order(changing.compile(dialect=dialect), each.parameters)
 
 
 def _without_length(type_: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -194,17 +195,7 @@ class Database:
             self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(url, pool_size=readers, begin="BEGIN")
         else:
-            self._writer = self._reader = create_async_engine(
-                url,
-                pool_size=readers,
-                max_overflow=readers,
-                pool_timeout=_POOL_TIMEOUT_SECONDS,
-                pool_pre_ping=True,
-                connect_args={
-                    "timeout": _CONNECT_TIMEOUT_SECONDS,
-                    "server_settings": _SERVER_SETTINGS | ({"search_path": schema} if schema else {}),
-                },
-            )
+            self._writer = self._reader = _postgresql_engine(url, schema, pool_size=readers)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -321,6 +312,28 @@ def _outages_told() -> Iterator[None]:
         if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate or "").startswith(_OUTAGES):
             raise
         raise DatabaseUnavailable(f"the database was lost while connecting: {error}") from error
+
+
+def _postgresql_engine(url: str, schema: str | None, *, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=_POOL_TIMEOUT_SECONDS,
+        connect_args={
+            "timeout": _CONNECT_TIMEOUT_SECONDS,
+            "server_settings": _SERVER_SETTINGS | ({"search_path": schema} if schema else {}),
+        },
+    )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _require_open(connection: Any, _record: Any, _fairy: Any) -> None:
+        # The driver knows of a connection that the server has closed. Asking the server as well, the pool's own way,
+        # takes three round trips before each transaction, and a connection lost in silence holds that up just the same.
+        if connection.driver_connection.is_closed():
+            raise InvalidatePoolError
+
+    return engine
 
 
 def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:

@@ -19,7 +19,20 @@ from uuid import uuid4
 
 import structlog
 from pydantic_core import to_json
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.behind import LOOK_SECONDS, STUCK_SECONDS, Behind, Stuck
@@ -43,6 +56,7 @@ class Outbox:
     rows: Table
     lease: Table
     appending: ForEach
+    removing: ForEach
 
     @classmethod
     def define(cls, metadata: MetaData) -> Outbox:
@@ -71,7 +85,8 @@ class Outbox:
             Column("expires_at", Moment, nullable=False),
         )
         appending = ForEach(rows.insert(), ("topic", "key", "headers", "value", "parked_reason"))
-        return cls(rows, lease, appending)
+        removing = ForEach(rows.delete().where(rows.c.id == bindparam("the_id")), ("the_id",))
+        return cls(rows, lease, appending, removing)
 
     async def put(self, connection: AsyncConnection, messages: Sequence[Message]) -> None:
         """Write messages to be sent once the transaction has committed, in this order."""
@@ -207,9 +222,8 @@ class Relay:
         outcomes = await self._publish(messages)
         async with self._database.write() as connection:
             await self._hold_lease(connection, fence)
-            sent = [row_id for row_id, refused in zip(rows, outcomes, strict=True) if refused is None]
-            if sent:
-                await connection.execute(self._outbox.rows.delete().where(self._outbox.rows.c.id.in_(sent)))
+            sent = [(row_id,) for row_id, refused in zip(rows, outcomes, strict=True) if refused is None]
+            await self._outbox.removing.run(connection, sent)
             for row_id, refused in zip(rows, outcomes, strict=True):
                 if refused is not None:
                     log.error("relay.parked", outbox_id=row_id, reason=str(refused))
@@ -218,8 +232,9 @@ class Relay:
                         .where(self._outbox.rows.c.id == row_id)
                         .values(parked_reason=str(refused))
                     )
+        topics = sorted({message.topic for message in messages})
         for ids in lines_of_ids(messages):
-            log.info("relay.sent", topics=sorted({message.topic for message in messages}), correlation_ids=ids)
+            log.info("relay.sent", topics=topics, correlation_ids=ids)
         return len(rows)
 
     async def _publish(self, messages: Sequence[Message]) -> Sequence[MessageRefused | None]:

@@ -57,6 +57,17 @@ async def test_from_the_stop_until_it_serves_again_every_try_says_outage(
     assert await ask(database) == 1
 
 
+async def test_of_a_server_that_started_anew_nobody_is_told(
+    postgres_server: PostgresServer, database: Database
+) -> None:
+    # Several connections wait in the pool; all of them were the old server's.
+    assert await asyncio.gather(*(ask(database) for _ in range(5))) == [1] * 5
+    await asyncio.to_thread(postgres_server.stop, "immediate")
+    await asyncio.to_thread(postgres_server.start)
+    for _ in range(5):
+        assert await ask(database) == 1
+
+
 @pytest.mark.parametrize("end", ["ours", "the server's"])
 async def test_a_connection_lost_while_it_is_set_up_is_an_outage(
     postgres_server: PostgresServer, database: Database, monkeypatch: pytest.MonkeyPatch, end: str

@@ -81,6 +81,14 @@ async def test_each_row_named_is_changed_and_no_other(connection: AsyncConnectio
     assert (kept["n1"].note, kept["n1"].pence) == ('a "quoted" {text}, with NULL, \\ and ä', 10**12)
 
 
+async def test_each_row_named_goes_and_no_other(connection: AsyncConnection) -> None:
+    await ADD.run(connection, rows_for(connection, 5))
+    removing = ForEach(things.delete().where(things.c.name == bindparam("the_name")), ("the_name",))
+    await removing.run(connection, [("n1",), ("n3",), ("not there",)])
+    kept = await connection.execute(select(things.c.name).order_by(things.c.id))
+    assert list(kept.scalars()) == ["n0", "n2", "n4"]
+
+
 async def test_no_rows_ask_nothing_and_many_are_sent_at_once(connection: AsyncConnection) -> None:
     sent: list[str] = []
     many: list[bool] = []
