@@ -213,8 +213,9 @@ class Consuming:
         positions = await self._database.in_transaction(work)
         self._standing |= positions
         self._after_commit()
+        offsets = offsets_of(batch)
         for ids in lines_of_ids(batch):
-            log.info("consuming.kept", group=self._group, batch=offsets_of(batch), correlation_ids=ids)
+            log.info("consuming.kept", group=self._group, batch=offsets, correlation_ids=ids)
         return positions
 
     async def _keep_one_by_one(self, batch: Sequence[Received]) -> Mapping[TopicPartition, int]:

@@ -93,11 +93,13 @@ class Consumed:
         """
         beyond = {message.at: message.offset + 1 for message in batch}
         for at in sorted(beyond):
-            await connection.execute(
-                insert(self.positions, connection)
-                .values(topic=at.topic, partition=at.partition, next_offset=0)
-                .on_conflict_do_nothing()
-            )
+            if standing[at] == 0:
+                # It may never have been read before; any other position is a row's.
+                await connection.execute(
+                    insert(self.positions, connection)
+                    .values(topic=at.topic, partition=at.partition, next_offset=0)
+                    .on_conflict_do_nothing()
+                )
             moved = await connection.execute(
                 self.positions.update()
                 .where(

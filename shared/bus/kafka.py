@@ -195,7 +195,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._tell()
         return [
             Received(
-                TopicPartition(record.topic, record.partition),
+                at,
                 record.offset,
                 None if record.key is None else record.key.decode("utf-8", "replace"),
                 record.value or b"",
@@ -203,6 +203,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             )
             for partition, records in found.items()
             if partition in self._seeked
+            for at in (TopicPartition(partition.topic, partition.partition),)
             for record in records
         ]
 
