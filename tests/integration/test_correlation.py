@@ -33,8 +33,10 @@ async def deployment(tmp_path: Path) -> AsyncIterator[Deployment]:
 def logged(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What relays and consumers log."""
     capture = LogCapture()
+    # All that is told, whatever level a command has left behind in this process.
+    logger = structlog.wrap_logger(None, processors=[capture], wrapper_class=structlog.BoundLogger)
     for name in ("shared.outbox", "shared.consuming", "services.tracker.handlers"):
-        monkeypatch.setattr(f"{name}.log", structlog.wrap_logger(None, processors=[capture]))
+        monkeypatch.setattr(f"{name}.log", logger)
     return capture.entries  # type: ignore[return-value]
 
 
