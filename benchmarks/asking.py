@@ -8,16 +8,23 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import uvicorn
-
-ROUND_SECONDS: Final = 0.5
-ROUNDS: Final = 12
 
 Address = tuple[str, int]
 #: What each connection asks, again and again.
 Requests = Sequence[Iterator[bytes]]
+
+
+class Times(NamedTuple):
+    """For how many rounds each server is asked, and how long in each; a round has to see many answers."""
+
+    rounds: int
+    seconds: float
+
+
+SHORT: Final = Times(rounds=12, seconds=0.5)
 
 
 @contextmanager
@@ -62,7 +69,7 @@ def bare(answer: bytes, work: Callable[[bytes], Awaitable[None]] | None = None) 
     return app
 
 
-async def in_turn(asked: dict[Address, Callable[[], Requests]], status: int, rounds: int = ROUNDS) -> list[float]:
+async def in_turn(asked: dict[Address, Callable[[], Requests]], status: int, times: Times = SHORT) -> list[float]:
     """Requests answered in a second by each server, in the best of its rounds.
 
     They are asked turn by turn, so that whatever else the machine does falls on all alike; and it only ever takes time
@@ -72,9 +79,9 @@ async def in_turn(asked: dict[Address, Callable[[], Requests]], status: int, rou
     for address, requests in asked.items():
         # A process takes its time to start.
         await answer_to(address, next(requests()[0]))
-    for _ in range(rounds):
+    for _ in range(times.rounds):
         for address, requests in asked.items():
-            best[address] = max(best[address], await _in_a_second(address, requests(), status))
+            best[address] = max(best[address], await _in_a_second(address, requests(), status, times.seconds))
     return list(best.values())
 
 
@@ -95,20 +102,20 @@ def post(path: str, key: str, body: bytes, *headers: str) -> bytes:
     return head.encode() + body
 
 
-async def _in_a_second(address: Address, requests: Requests, status: int) -> float:
+async def _in_a_second(address: Address, requests: Requests, status: int, seconds: float) -> float:
     loop = asyncio.get_running_loop()
     expected = f"HTTP/1.1 {status} ".encode()
     connections = [
         (await loop.create_connection(lambda asked=asked: _Asking(asked, expected), *address))[1] for asked in requests
     ]
-    await asyncio.sleep(ROUND_SECONDS / 5)
+    await asyncio.sleep(seconds / 5)
     before, started = sum(each.answered for each in connections), time.perf_counter()
-    await asyncio.sleep(ROUND_SECONDS)
-    after, seconds = sum(each.answered for each in connections), time.perf_counter() - started
+    await asyncio.sleep(seconds)
+    after, took_seconds = sum(each.answered for each in connections), time.perf_counter() - started
     for each in connections:
         each.stop()
         assert not each.unexpected, each.unexpected
-    return (after - before) / seconds
+    return (after - before) / took_seconds
 
 
 class _Asking(asyncio.Protocol):

@@ -30,7 +30,9 @@ from services.intake.schemas import (
     SubmissionsOut,
     published,
 )
+from services.intake.statement import Origin, Statement
 from services.intake.stating import Stating
+from shared.correlation import traceparent_now
 from shared.errors import (
     Forbidden,
     NotFound,
@@ -117,16 +119,14 @@ async def state(
     with _refusals_counted(request, dry_run):
         body = await read_body(request, RETURN_LIMIT_BYTES)
         document = read_json(body, request.headers.get("content-type"))
-    readings = [read_return(document, stating.vocabulary, stating.today(), key)]
-    if dry_run:
-        [decision] = decisions = await stating.consider(readings, caller)
-    else:
-        [decision] = decisions = await stating.state(readings, caller, request.state.request_id)
+    reading = read_return(document, stating.vocabulary, stating.today(), key)
+    statement = Statement(reading, caller, _origin_of(request))
+    decision = (await stating.consider([statement]))[0] if dry_run else await stating.state(statement)
     if isinstance(decision, NotTaken):
         raise decision.error
     headers = {"Idempotent-Replayed": "true"} if isinstance(decision, Replayed) else {}
     if dry_run:
-        [would_be] = await _would_be(decisions, preview, request)
+        [would_be] = await _would_be([decision], preview, request)
         return _json(would_be, 200, headers)
     return _json(decision.answer, 201, {"Location": f"{request.url.path}/{decision.id}", **headers})
 
@@ -159,15 +159,18 @@ async def state_batch(
         content_type, today = request.headers.get("content-type"), stating.today()
         # A large batch takes a while to read; others are served meanwhile.
         batch = await asyncio.to_thread(read_batch, body, content_type, stating.vocabulary, today, key)
-    if dry_run:
-        decisions = await stating.consider(batch.readings, caller)
-    else:
-        decisions = await stating.state(batch.readings, caller, request.state.request_id, atomic=atomic)
+    origin = _origin_of(request)
+    statements = [Statement(reading, caller, origin) for reading in batch.readings]
+    decisions = await (stating.consider(statements) if dry_run else stating.state_all(statements, atomic=atomic))
     if atomic:
         all_or_none(decisions, batch)
     if dry_run:
         return _json(batch_answer(decisions, await _would_be(decisions, preview, request), 200), 200)
     return _json(batch_answer(decisions, [d.answer for d in decisions if not isinstance(d, NotTaken)], 201), 200)
+
+
+def _origin_of(request: Request) -> Origin:
+    return Origin(request.state.request_id, traceparent=traceparent_now.get())
 
 
 async def _would_be(decisions: Sequence[Decision], preview: Preview, request: Request) -> list[str]:

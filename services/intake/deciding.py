@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from services.intake.form import Reading
 from services.intake.reading import shown
 from services.intake.schemas import AccountOut, AnswerOut, FigureOut, LineOut, StatedByOut
 from services.intake.stated_figures import StatedFigures
+from services.intake.statement import Origin, Statement
 from services.intake.submission import LineResult, Return, may_stand, results_of
 from shared.errors import Fault, Forbidden, Refused, SavingsError
 from shared.figures import Standing, Stream
@@ -50,7 +50,8 @@ class Known:
     """What has to be known to decide the returns at hand. Deciding one makes it known to those after it."""
 
     heads: dict[Stream, Head] = field(default_factory=dict)
-    by_key: dict[str, Kept] = field(default_factory=dict)
+    #: By who stated it and under which idempotency key.
+    by_key: dict[tuple[str, str], Kept] = field(default_factory=dict)
     #: The last return of a stream, where one at hand says the same as it.
     last: dict[Stream, Kept] = field(default_factory=dict)
     figures: StatedFigures = field(default_factory=StatedFigures)
@@ -63,6 +64,8 @@ class Accepted:
     id: str
     version: int
     recorded_at: datetime
+    by: Principal
+    origin: Origin
     key: str | None
     return_: Return
     content: str
@@ -104,56 +107,59 @@ def content_hash(content: str) -> bytes:
 
 @dataclass
 class Deciding:
-    """Decides returns stated by one caller; ``now`` and the ids are the shell's, as is what is known at first."""
+    """Decides returns; ``now`` and the ids are the shell's, as is what is known at first."""
 
-    by: Principal
     known: Known
     partnership: Partnership
     now: datetime
     new_id: Callable[[datetime], str]
 
-    def decide(self, readings: Sequence[Reading]) -> list[Decision]:
+    def decide(self, statements: Sequence[Statement]) -> list[Decision]:
         """Decide each return in turn; what one states is known to those after it."""
         decisions: list[Decision] = []
-        for reading in readings:
-            decision = self._decide(reading)
+        for statement in statements:
+            decision = self._decide(statement)
             if isinstance(decision, Accepted):
                 self._make_known(decision)
             decisions.append(decision)
         return decisions
 
-    def _decide(self, reading: Reading) -> Decision:
+    def _decide(self, statement: Statement) -> Decision:
+        reading, by = statement.reading, statement.by
         # The order of the checks: can it be read; is it the right form; may you say it; each line; the lines together.
         if reading.error is not None:
             return NotTaken(reading.error)
         return_, content = reading.return_, reading.content
         if return_ is None or content is None:
-            return NotTaken(refusal([*reading.faults, *self._faults_of_what_is_left(return_)]))
+            return NotTaken(refusal([*reading.faults, *self._faults_of_what_is_left(return_, by)]))
         try:
-            self.by.require_may_state(return_.stream, self.partnership)
+            by.require_may_state(return_.stream, self.partnership)
         except Forbidden as error:
             return NotTaken(error)
-        kept = self.known.by_key.get(reading.key) if reading.key is not None else self._said_last(return_, content)
+        if reading.key is not None:
+            kept = self.known.by_key.get((by.name, reading.key))
+        else:
+            kept = self._said_last(return_, content, by)
         if kept is not None:
             return _stated_before(kept, return_, content, reading.key)
         if faults := may_stand(return_, self.known.figures, self.partnership):
             return NotTaken(refusal(faults))
-        return self._accept(return_, content, reading.key)
+        return self._accept(statement, return_, content)
 
-    def _faults_of_what_is_left(self, left: Return | None) -> Sequence[Fault]:
-        if left is None or not self.by.may_state(left.stream, self.partnership):
+    def _faults_of_what_is_left(self, left: Return | None, by: Principal) -> Sequence[Fault]:
+        if left is None or not by.may_state(left.stream, self.partnership):
             return ()
         return may_stand(left, self.known.figures, self.partnership, whole=False)
 
-    def _said_last(self, return_: Return, content: str) -> Kept | None:
+    def _said_last(self, return_: Return, content: str, by: Principal) -> Kept | None:
         """The last return of the stream, where it is this very one from the same sender.
 
         Nothing has been stated since, so to state it again says nothing new.
         """
         last = self.known.last.get(return_.stream)
-        return last if last is not None and (last.stated_by, last.content) == (self.by.name, content) else None
+        return last if last is not None and (last.stated_by, last.content) == (by.name, content) else None
 
-    def _accept(self, return_: Return, content: str, key: str | None) -> Accepted:
+    def _accept(self, statement: Statement, return_: Return, content: str) -> Accepted:
         head = self.known.heads.get(return_.stream)
         version = 1 if head is None else head.version + 1
         # Within a stream recorded times only rise, whatever the clock does: "known at" depends on it.
@@ -166,14 +172,16 @@ class Deciding:
             version=version,
             as_at=return_.as_at,
             recorded_at=recorded_at,
-            stated_by=StatedByOut.of(self.by),
+            stated_by=StatedByOut.of(statement.by),
             lines=lines_out(results),
         )
         return Accepted(
             id=answer.id,
             version=version,
             recorded_at=recorded_at,
-            key=key,
+            by=statement.by,
+            origin=statement.origin,
+            key=statement.reading.key,
             return_=return_,
             content=content,
             results=tuple(results),
@@ -183,11 +191,11 @@ class Deciding:
 
     def _make_known(self, accepted: Accepted) -> None:
         stream = accepted.return_.stream
-        kept = Kept(accepted.id, self.by.name, accepted.content, accepted.answer)
+        kept = Kept(accepted.id, accepted.by.name, accepted.content, accepted.answer)
         self.known.heads[stream] = Head(accepted.version, accepted.recorded_at, content_hash(accepted.content))
         self.known.last[stream] = kept
         if accepted.key is not None:
-            self.known.by_key[accepted.key] = kept
+            self.known.by_key[accepted.by.name, accepted.key] = kept
         standing = Standing(accepted.return_.as_at, accepted.version)
         for line in accepted.return_.lines:
             self.known.figures.add(line.account, line.key, standing, line.figure)

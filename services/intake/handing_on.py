@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from services.intake.deciding import Accepted
-from services.intake.store import Origin
 from services.intake.submission import Line
 from shared.bus.envelope import Event, to_json, to_message
 from shared.bus.port import Message
@@ -17,10 +16,9 @@ from shared.events import (
     StatedBy,
 )
 from shared.partnership import Partnership
-from shared.principal import Principal
 
 
-def message_of(accepted: Accepted, by: Principal, partnership: Partnership, origin: Origin) -> Message:
+def message_of(accepted: Accepted, partnership: Partnership) -> Message:
     """The message that hands a return on; its key is the stream, so that the returns of a stream keep their order."""
     stream = accepted.return_.stream
     event = Event(
@@ -29,15 +27,15 @@ def message_of(accepted: Accepted, by: Principal, partnership: Partnership, orig
         type=RETURN_ACCEPTED,
         key=str(stream),
         time=accepted.recorded_at,
-        data=to_json(_contract_of(accepted, by, partnership)),
-        correlation_id=origin.request_id,
-        traceparent=origin.traceparent,
+        data=to_json(_contract_of(accepted, partnership)),
+        correlation_id=accepted.origin.request_id,
+        traceparent=accepted.origin.traceparent,
     )
     return to_message(SUBMISSIONS_TOPIC, event)
 
 
-def _contract_of(accepted: Accepted, by: Principal, partnership: Partnership) -> ReturnAccepted:
-    return_ = accepted.return_
+def _contract_of(accepted: Accepted, partnership: Partnership) -> ReturnAccepted:
+    return_, by = accepted.return_, accepted.by
     return ReturnAccepted(
         submission_id=accepted.id,
         partnership=partnership.code,

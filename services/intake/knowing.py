@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import account_history, store
 from services.intake.deciding import Head, Known, content_hash
-from services.intake.form import Reading
 from services.intake.stated_figures import AccountKey
+from services.intake.statement import Statement
 from shared.figures import Account, Stream
-from shared.principal import Principal
 
 
-def streams_of(readings: Sequence[Reading]) -> Collection[Stream]:
-    """The streams that the returns are about."""
-    return {reading.return_.stream for reading in readings if reading.return_ is not None}
-
-
-async def known_of(
-    connection: AsyncConnection, readings: Sequence[Reading], by: Principal, heads: Mapping[Stream, Head]
-) -> Known:
+async def known_of(connection: AsyncConnection, statements: Sequence[Statement], heads: Mapping[Stream, Head]) -> Known:
     """Read what the decision about these returns depends on, given where their streams stand."""
+    keys = {(each.by.name, each.reading.key) for each in statements if each.reading.key is not None}
     known = Known(
         heads=dict(heads),
-        by_key=await store.kept_under(connection, by.name, {r.key for r in readings if r.key is not None}),
-        last=await store.last_of(connection, _perhaps_stated_again(readings, heads)),
+        by_key=await store.kept_under(connection, keys),
+        last=await store.last_of(connection, _perhaps_stated_again(statements, heads)),
     )
-    await account_history.figures_as_at(connection, await _wanted(connection, readings), known.figures)
+    await account_history.figures_as_at(connection, await _wanted(connection, statements), known.figures)
     return known
 
 
-def _perhaps_stated_again(readings: Sequence[Reading], heads: Mapping[Stream, Head]) -> Mapping[Stream, Head]:
+def _perhaps_stated_again(statements: Sequence[Statement], heads: Mapping[Stream, Head]) -> Mapping[Stream, Head]:
     """The streams whose last return says the same as one at hand that has no key."""
     return {
         reading.return_.stream: head
-        for reading in readings
+        for reading in (statement.reading for statement in statements)
         if reading.key is None and reading.return_ is not None and reading.content is not None
         if (head := heads.get(reading.return_.stream)) is not None
         if head.content_hash == content_hash(reading.content)
@@ -45,12 +38,12 @@ def _perhaps_stated_again(readings: Sequence[Reading], heads: Mapping[Stream, He
 
 
 async def _wanted(
-    connection: AsyncConnection, readings: Sequence[Reading]
+    connection: AsyncConnection, statements: Sequence[Statement]
 ) -> Mapping[tuple[AccountKey, date], Account]:
     """Each account named, as at the date of its return; every account of the stream where a cumulative is stated."""
     wanted: dict[tuple[AccountKey, date], Account] = {}
     summed: dict[Stream, set[date]] = {}
-    for return_ in (reading.return_ for reading in readings if reading.return_ is not None):
+    for return_ in (each.reading.return_ for each in statements if each.reading.return_ is not None):
         wanted |= {(line.key, return_.as_at): line.account for line in return_.lines}
         if return_.states_a_cumulative:
             summed.setdefault(return_.stream, set()).add(return_.as_at)

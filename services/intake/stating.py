@@ -14,19 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import store
 from services.intake.deciding import Accepted, Deciding, Decision, Head, NotTaken
-from services.intake.form import Reading
 from services.intake.handing_on import message_of
-from services.intake.knowing import known_of, streams_of
-from services.intake.store import Origin
+from services.intake.knowing import known_of
+from services.intake.schemas import LINES_LIMIT
+from services.intake.statement import Statement, streams_of
+from services.intake.together import Together
 from services.intake.vocabulary import Vocabulary
 from shared.clock import Clock, local_day
-from shared.correlation import traceparent_now
 from shared.database import Database
 from shared.figures import Stream
 from shared.metrics import Metrics
 from shared.outbox import Relay
 from shared.partnership import Partnership
-from shared.principal import Principal
 
 Result = TypeVar("Result")
 
@@ -52,33 +51,41 @@ class Stating:
         self._clock = clock
         self._metrics = metrics
         self._new_id = new_id or submission_id
+        self._together = Together(self._state_together)
 
     def today(self) -> date:
         """The day on which a return is read: what "today" means to the councils."""
         return local_day(self._clock())
 
-    async def state(
-        self, readings: Sequence[Reading], by: Principal, request_id: str, *, atomic: bool = False
-    ) -> list[Decision]:
-        """Decide returns in order and keep those that may stand; they are committed when this returns.
+    async def state(self, statement: Statement) -> Decision:
+        """Decide one return and keep it if it may stand; it is committed when this returns.
+
+        It shares a transaction with what others state at the same time, where that is to be had.
+        """
+        if self.may_be_kept(statement):
+            decision = await self._together.state(statement)
+            if decision is not None:
+                return decision
+        [decision] = await self.state_all([statement])
+        return decision
+
+    async def state_all(self, statements: Sequence[Statement], *, atomic: bool = False) -> list[Decision]:
+        """Decide returns in order and keep those that may stand, in one transaction of their own.
 
         With ``atomic``, none is kept unless all may stand.
         """
-        may_be_kept = [reading for reading in readings if self.may_be_kept(reading, by)]
-        if not may_be_kept:
-            return self.counted(await self.consider(readings, by), kept=False)
-
-        origin = Origin(request_id, traceparent=traceparent_now.get())
+        streams = streams_of(filter(self.may_be_kept, statements))
+        if not streams:
+            return self.counted(await self.consider(statements), kept=False)
 
         async def work(connection: AsyncConnection) -> list[Decision]:
-            streams = streams_of(may_be_kept)
             heads = await store.lock_heads(connection, streams)
-            decisions = await self.decide(connection, readings, by, heads)
-            accepted = [decision for decision in decisions if isinstance(decision, Accepted)]
+            decisions = await self.decide(connection, statements, heads)
+            accepted = _accepted(decisions)
             if not accepted or (atomic and any(isinstance(decision, NotTaken) for decision in decisions)):
                 raise _NothingToKeep(decisions)
-            await self.keep(connection, accepted, by, lambda _: origin)
-            if set(streams) - {one.return_.stream for one in accepted}:
+            await self.keep(connection, accepted)
+            if streams - {one.return_.stream for one in accepted}:
                 await store.forget_empty_heads(connection)
             return decisions
 
@@ -89,32 +96,46 @@ class Stating:
         self._relay.nudge()
         return self.counted(decisions, kept=True)
 
-    async def consider(self, readings: Sequence[Reading], by: Principal) -> list[Decision]:
-        """Decide returns in order as :meth:`state` would; nothing is locked and nothing kept."""
+    async def _state_together(self, statements: Sequence[Statement]) -> Sequence[Decision | None]:
+        """Decide returns that have nothing to do with each other, and keep those that may stand in one transaction.
+
+        It waits for no lock: what is about a stream that somebody else holds, or that is new, is left out.
+        """
+
+        async def work(connection: AsyncConnection) -> list[Decision | None]:
+            heads = await store.lock_free_heads(connection, streams_of(statements))
+            free = [statement for statement in statements if statement.stream in heads]
+            decisions = await self.decide(connection, free, heads)
+            if accepted := _accepted(decisions):
+                await self.keep(connection, accepted)
+            decided = iter(decisions)
+            return [next(decided) if statement.stream in heads else None for statement in statements]
+
+        decisions = await self._in_transaction(work)
+        self._relay.nudge()
+        self.counted([decision for decision in decisions if decision is not None], kept=True)
+        return decisions
+
+    async def consider(self, statements: Sequence[Statement]) -> list[Decision]:
+        """Decide returns in order as :meth:`state_all` would; nothing is locked and nothing kept."""
         async with self._database.read() as connection:
-            heads = await store.read_heads(connection, streams_of(readings))
-            return await self.decide(connection, readings, by, heads)
+            heads = await store.read_heads(connection, streams_of(statements))
+            return await self.decide(connection, statements, heads)
 
     async def decide(
-        self, connection: AsyncConnection, readings: Sequence[Reading], by: Principal, heads: Mapping[Stream, Head]
+        self, connection: AsyncConnection, statements: Sequence[Statement], heads: Mapping[Stream, Head]
     ) -> list[Decision]:
         """Decide returns in order, given where their streams stand; to keep any, their streams must be locked."""
-        known = await known_of(connection, readings, by, heads)
-        deciding = Deciding(by, known, self._partnership, self._clock(), self._new_id)
-        return await _beside_others(lambda: deciding.decide(readings), len(readings))
+        known = await known_of(connection, statements, heads)
+        deciding = Deciding(known, self._partnership, self._clock(), self._new_id)
+        return await _beside_others(lambda: deciding.decide(statements), sum(one.lines for one in statements))
 
-    async def keep(
-        self,
-        connection: AsyncConnection,
-        accepted: Sequence[Accepted],
-        by: Principal,
-        origin_of: Callable[[Accepted], Origin],
-    ) -> None:
+    async def keep(self, connection: AsyncConnection, accepted: Sequence[Accepted]) -> None:
         """Write what was accepted, with its events, in the transaction in which it was decided."""
-        await store.keep(connection, accepted, by, origin_of)
+        await store.keep(connection, accepted)
         messages = await _beside_others(
-            lambda: [message_of(one, by, self._partnership, origin_of(one)) for one in accepted],
-            len(accepted),
+            lambda: [message_of(one, self._partnership) for one in accepted],
+            sum(len(one.return_.lines) for one in accepted),
         )
         await store.outbox.put(connection, messages)
 
@@ -127,13 +148,12 @@ class Stating:
                 self._metrics.refused(decision.error)
         return decisions
 
-    def may_be_kept(self, reading: Reading, by: Principal) -> bool:
-        """Whether it is worth a lock: what is of the wrong form, or not the caller's to state, is not."""
-        return (
-            reading.is_fine and reading.return_ is not None and by.may_state(reading.return_.stream, self._partnership)
-        )
+    def may_be_kept(self, statement: Statement) -> bool:
+        """Whether it is worth a lock: what is of the wrong form, or not the sender's to state, is not."""
+        stream = statement.stream
+        return statement.reading.is_fine and stream is not None and statement.by.may_state(stream, self._partnership)
 
-    async def _in_transaction(self, work: Callable[[AsyncConnection], Awaitable[list[Decision]]]) -> list[Decision]:
+    async def _in_transaction(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         try:
             return await self._database.in_transaction(work)
         except IntegrityError:
@@ -141,9 +161,13 @@ class Stating:
             return await self._database.in_transaction(work)
 
 
-async def _beside_others(work: Callable[[], Result], returns: int) -> Result:
-    """Do the work of this many returns; that of a batch in a thread, so that others are answered meanwhile."""
-    return work() if returns == 1 else await asyncio.to_thread(work)
+async def _beside_others(work: Callable[[], Result], lines: int) -> Result:
+    """Do the work of so many lines; that of a batch in a thread, so that others are answered meanwhile."""
+    return work() if lines <= LINES_LIMIT else await asyncio.to_thread(work)
+
+
+def _accepted(decisions: Sequence[Decision]) -> list[Accepted]:
+    return [decision for decision in decisions if isinstance(decision, Accepted)]
 
 
 class _NothingToKeep(Exception):

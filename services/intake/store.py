@@ -6,11 +6,10 @@ with the history: every look-up is by key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, Table, bindparam, select
+from sqlalchemy import Column, Select, Table, bindparam, select
 from sqlalchemy import tuple_ as row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,33 +18,19 @@ from services.intake.stated_figures import AccountKey
 from services.intake.tables import Found, accounts, consumed, figures, heads, metadata, outbox, returns
 from shared.database import ForEach, for_driver, insert
 from shared.figures import Account, Scope, Stream, WorkstreamCode
-from shared.principal import Principal
 
 __all__ = [
-    "Origin",
     "consumed",
     "forget_empty_heads",
     "keep",
     "kept_under",
     "last_of",
+    "lock_free_heads",
     "lock_heads",
     "metadata",
     "outbox",
     "read_heads",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """How a return came in: the id that its request or event carries, and the name of the event if it was one.
-
-    ``traceparent`` is where it stands in its trace; it goes on with the return, and is not kept.
-    """
-
-    request_id: str
-    event_source: str | None = None
-    event_id: str | None = None
-    traceparent: str | None = None
 
 
 async def lock_heads(connection: AsyncConnection, streams: Collection[Stream]) -> dict[Stream, Head]:
@@ -65,20 +50,24 @@ async def lock_heads(connection: AsyncConnection, streams: Collection[Stream]) -
     return _heads_of(found.all())
 
 
-async def read_heads(connection: AsyncConnection, streams: Collection[Stream]) -> dict[Stream, Head]:
-    """Where the streams stand, without a lock: for a dry run."""
-    query = select(heads).where(row(heads.c.workstream, heads.c.scope).in_([(s.workstream, s.scope) for s in streams]))
+async def lock_free_heads(connection: AsyncConnection, streams: Collection[Stream]) -> dict[Stream, Head]:
+    """Lock those of the streams that have a head and that nobody else has locked; it waits for nobody."""
+    query = _heads_of_streams(streams).order_by(heads.c.workstream, heads.c.scope).with_for_update(skip_locked=True)
     return _heads_of((await connection.execute(query)).all()) if streams else {}
 
 
-async def kept_under(connection: AsyncConnection, stated_by: str, keys: Collection[str]) -> dict[str, Kept]:
-    """The returns that a sender has stated under these idempotency keys."""
+async def read_heads(connection: AsyncConnection, streams: Collection[Stream]) -> dict[Stream, Head]:
+    """Where the streams stand, without a lock: for a dry run."""
+    return _heads_of((await connection.execute(_heads_of_streams(streams))).all()) if streams else {}
+
+
+async def kept_under(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
+    """The returns that were stated before under these idempotency keys, each given with who states."""
     if not keys:
         return {}
-    query = select(*_KEPT, returns.c.idempotency_key).where(
-        returns.c.stated_by == stated_by, returns.c.idempotency_key.in_(keys)
-    )
-    return {found.idempotency_key: _kept(found) for found in await connection.execute(query)}
+    named = row(returns.c.stated_by, returns.c.idempotency_key)
+    query = select(*_KEPT, returns.c.idempotency_key).where(named.in_(keys))
+    return {(found.stated_by, found.idempotency_key): _kept(found) for found in await connection.execute(query)}
 
 
 async def last_of(connection: AsyncConnection, last: Mapping[Stream, Head]) -> dict[Stream, Kept]:
@@ -92,12 +81,7 @@ async def last_of(connection: AsyncConnection, last: Mapping[Stream, Head]) -> d
     return {_stream(found): _kept(found) for found in await connection.execute(query)}
 
 
-async def keep(
-    connection: AsyncConnection,
-    accepted: Sequence[Accepted],
-    by: Principal,
-    origin_of: Callable[[Accepted], Origin],
-) -> None:
+async def keep(connection: AsyncConnection, accepted: Sequence[Accepted]) -> None:
     """Write what was accepted, in the transaction in which the streams were locked. Its events are the caller's."""
     day, moment = for_driver(returns.c.as_at, connection), for_driver(returns.c.recorded_at, connection)
     return_rows: list[tuple[Any, ...]] = []
@@ -106,7 +90,7 @@ async def keep(
     head_rows: dict[Stream, tuple[Any, ...]] = {}
     for one in accepted:
         stream, as_at, recorded_at = one.return_.stream, day(one.return_.as_at), moment(one.recorded_at)
-        return_rows.append(_return_row(one, by, origin_of(one), as_at, recorded_at))
+        return_rows.append(_return_row(one, as_at, recorded_at))
         head_rows[stream] = (one.version, recorded_at, content_hash(one.content), stream.workstream, stream.scope)
         for line in one.return_.lines:
             figure_rows.append((line.key, as_at, one.version, line.figure.status, line.figure.amount_pence))
@@ -121,6 +105,10 @@ async def keep(
 async def forget_empty_heads(connection: AsyncConnection) -> None:
     """Take away the heads that were made for returns that were then refused: nothing of them is kept."""
     await connection.execute(heads.delete().where(heads.c.version == 0))
+
+
+def _heads_of_streams(streams: Collection[Stream]) -> Select[Any]:
+    return select(heads).where(row(heads.c.workstream, heads.c.scope).in_([(s.workstream, s.scope) for s in streams]))
 
 
 def _heads_of(found: Sequence[Found]) -> dict[Stream, Head]:
@@ -138,9 +126,9 @@ def _kept(found: Found) -> Kept:
     return Kept(found.id, found.stated_by, found.content, found.answer)
 
 
-def _return_row(one: Accepted, by: Principal, origin: Origin, as_at: Any, recorded_at: Any) -> tuple[Any, ...]:
+def _return_row(one: Accepted, as_at: Any, recorded_at: Any) -> tuple[Any, ...]:
     """In the order of the table's columns, as the other rows are."""
-    return_, source = one.return_, one.return_.source
+    return_, source, by, origin = one.return_, one.return_.source, one.by, one.origin
     place = (one.id, return_.stream.workstream, return_.stream.scope, one.version, as_at, recorded_at)
     said = (by.name, by.role, by.council, source.system, source.reference, source.file, return_.reason)
     event = (origin.event_source, origin.event_id)

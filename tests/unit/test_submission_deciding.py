@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from services.intake.deciding import Accepted, Deciding, Decision, Head, Kept, Known, NotTaken, Replayed
+from services.intake.statement import Origin, Statement
 from shared.errors import Fault, Forbidden, Refused, SavingsError
 from shared.figures import Scope, Stream, WorkstreamCode
 from shared.principal import Principal
@@ -24,9 +25,10 @@ def decide(
     *sent: Any, by: Principal = FINANCE_ESX, known: Known | None = None, keys: Sequence[str | None] = ()
 ) -> list[Decision]:
     numbers = count(1)
-    deciding = Deciding(by, known or Known(), SE7, NOW, lambda _recorded_at: f"return-{next(numbers)}")
+    deciding = Deciding(known or Known(), SE7, NOW, lambda _recorded_at: f"return-{next(numbers)}")
     keys = [*keys, *[None] * (len(sent) - len(keys))]
-    return deciding.decide([read(document, key=key) for document, key in zip(sent, keys, strict=True)])
+    readings = [read(document, key=key) for document, key in zip(sent, keys, strict=True)]
+    return deciding.decide([Statement(reading, by, Origin("request-1")) for reading in readings])
 
 
 def error_of(decision: Decision) -> SavingsError:
@@ -101,7 +103,9 @@ class TestStatedAgain:
         [first] = decide(a_return())
         said = json.loads(accepted(first).content)
         del said["lines"][0]["cell"], said["source"]
-        known = Known(by_key={"a": Kept("return-1", "finance-ESX", json.dumps(said), accepted(first).answer)})
+        known = Known(
+            by_key={("finance-ESX", "a"): Kept("return-1", "finance-ESX", json.dumps(said), accepted(first).answer)}
+        )
         assert isinstance(decide(a_return(), keys="a", known=known)[0], Replayed)
         [other] = decide(a_return(a_line(cell="B7")), keys="a", known=known)
         assert codes_of(other) == [("/lines/0/cell", "idempotency-key-reused")]
