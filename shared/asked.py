@@ -103,6 +103,10 @@ class Asked:
         """Something else is wrong with a parameter."""
         self._faults.append(Fault(f"/query/{name}", code, detail, fix, given, allowed))
 
+    def also(self, fault: Fault) -> None:
+        """Something is wrong with what else came with the request."""
+        self._faults.append(fault)
+
     def require_no_fault(self) -> None:
         """Raises: Refused, with everything that is wrong."""
         if self._faults:

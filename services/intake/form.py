@@ -84,15 +84,19 @@ def read_item(document: object, vocabulary: Vocabulary, today: date, key_without
     if isinstance(key, str) and _PATTERN_OF_KEY.fullmatch(key):
         return read_return(rest, vocabulary, today, key)
     reading = read_return(rest, vocabulary, today)
-    fault = Fault(
-        "/idempotency_key",
+    return Reading(reading.return_, None, (invalid_key("/idempotency_key", key), *reading.faults), reading.error)
+
+
+def invalid_key(pointer: str, key: object) -> Fault:
+    """What is told of an idempotency key that cannot be taken."""
+    return Fault(
+        pointer,
         "invalid-key",
         "The idempotency key is not 1 to 200 printable ASCII characters.",
         "Use a UUID, or the reference of the return in your system.",
         shown(key),
         KEY_PATTERN,
     )
-    return Reading(reading.return_, None, (fault, *reading.faults), reading.error)
 
 
 def _no_return(said: str) -> Unreadable:

@@ -15,7 +15,7 @@ import httpx
 from fastapi import FastAPI
 
 from migrations import is_current
-from services.intake import rejections_api, store
+from services.intake import finding_api, rejections_api, store
 from services.intake.api import router
 from services.intake.inbox import GROUP, Inbox
 from services.intake.listing import Listing
@@ -83,6 +83,7 @@ class Intake:
 
     def install(self, app: FastAPI) -> None:
         app.include_router(router)
+        app.include_router(finding_api.router)
         app.include_router(rejections_api.router)
         app.state.intake = self
 
