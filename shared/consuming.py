@@ -111,7 +111,8 @@ class Consuming:
     async def watch(self) -> bool:
         """Look whether anything moves; :meth:`run` does so every few seconds, and tests by hand.
 
-        False where nobody could say for ten minutes: the bus may be away for so long, or it is our connection to it.
+        False where nobody could say for half a minute though the bus answers whoever asks it anew: it is our connection
+        to it. Likewise after ten minutes, whatever it is.
 
         Raises:
             Stuck: see :meth:`run`. An outage that was met as one is waited out, for ten times as long.
@@ -119,9 +120,10 @@ class Consuming:
         lag, now = await self.lag(), self._seconds()
         if lag is None:
             self._behind.excuse(now)
-            if now - self._told_at < OUTAGE_SECONDS:
+            silent_seconds = now - self._told_at
+            if silent_seconds < SLOW_SECONDS or (silent_seconds < OUTAGE_SECONDS and not await self._bus.ready()):
                 return True
-            log.error("consuming.subscribing_anew", group=self._group, seconds=round(now - self._told_at))
+            log.error("consuming.subscribing_anew", group=self._group, seconds=round(silent_seconds))
             return False
         self._told_at = now
         still = self._behind.still(now)

@@ -19,7 +19,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, NoOffsetForPartitionError
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, NoOffsetForPartitionError
 
 from shared.bus.port import BusUnavailable, Message, MessageRefused, Received, StartAt, TopicPartition
 
@@ -27,10 +28,29 @@ from shared.bus.port import BusUnavailable, Message, MessageRefused, Received, S
 MESSAGE_BYTES_LIMIT: Final = 1_500_000
 _REQUEST_TIMEOUT_MS: Final = 15_000
 _LINGER_MS: Final = 2
+_STOP_SECONDS: Final = 20
 #: A topic that is made while a consumer runs is found within this time.
 _NEW_TOPICS_AFTER_MS: Final = 60_000
 
 log = structlog.get_logger(__name__)
+
+_send = AIOKafkaConnection.send
+
+
+def _send_or_say_closed(self: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:
+    """Tell a connection that the broker has closed by the error that the client knows.
+
+    It waits for an OSError, and uvloop raises a RuntimeError. The client's background tasks would end of it without a
+    word, and never again learn where the brokers are (aio-libs/aiokafka#1038).
+    """
+    try:
+        return _send(self, request, expect_response)
+    except RuntimeError as error:
+        self.close(reason=CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError(f"The connection to {self.host}:{self.port} is closed: {error}") from error
+
+
+AIOKafkaConnection.send = _send_or_say_closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +127,7 @@ class KafkaBus:
         try:
             yield ours
         finally:
-            await consumer.stop()
+            await _stop(consumer)
 
     async def ready(self) -> bool:
         # Not through the producer: a service that only reads has no right to one.
@@ -267,6 +287,15 @@ async def _outcome(sent: asyncio.Future[Any]) -> MessageRefused | None:
     except MessageSizeTooLargeError as error:
         return MessageRefused(str(error))
     return None
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group; one whose background tasks have ended might be waited for in vain."""
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await consumer.stop()
+    except TimeoutError:
+        log.warning("kafka.consumer_stop_failed", seconds=_STOP_SECONDS)
 
 
 async def _start(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:

@@ -69,6 +69,10 @@ async def ready(deployment: Deployment) -> dict[str, Any]:
     return found
 
 
+async def does_not_answer() -> bool:
+    return False
+
+
 async def never(connection: AsyncConnection, batch: Sequence[Received]) -> None:
     await asyncio.Event().wait()
 
@@ -166,6 +170,7 @@ async def test_a_bus_that_cannot_be_asked_excuses_and_in_the_end_it_is_subscribe
     await reader.watch()
     with monkeypatch.context() as outage:
         outage.setattr(deployment.tracker_consumer, "ends", away)
+        outage.setattr(reader._bus, "ready", does_not_answer)
         for _ in range(9):
             clock.now += MINUTE
             assert await reader.watch()
@@ -174,8 +179,24 @@ async def test_a_bus_that_cannot_be_asked_excuses_and_in_the_end_it_is_subscribe
     assert await reader.watch()
     with monkeypatch.context() as outage:
         outage.setattr(deployment.tracker_consumer, "ends", away)
+        outage.setattr(reader._bus, "ready", does_not_answer)
         clock.now += OUTAGE_SECONDS
         assert not await reader.watch()
+
+
+async def test_a_connection_that_says_nothing_while_the_bus_answers_others_is_given_up_after_half_a_minute(
+    deployment: Deployment, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def says_nothing() -> Mapping[TopicPartition, int]:
+        raise TimeoutError
+
+    reader = reader_of(deployment)
+    await reader.watch()
+    monkeypatch.setattr(deployment.tracker_consumer, "ends", says_nothing)
+    clock.now += SLOW_SECONDS - 1
+    assert await reader.watch()
+    clock.now += 1
+    assert not await reader.watch()
 
 
 async def test_a_relay_whose_send_never_returns_is_given_up_and_an_idle_one_is_not(
