@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from services.intake.reading import shown
-from services.intake.schemas import AccountOut, AnswerOut, FigureOut, LineOut, StatedByOut
+from services.intake.schemas import ANSWER, AccountOut, AnswerOut, FigureOut, LineOut, StatedByOut
 from services.intake.stated_figures import StatedFigures
 from services.intake.statement import Origin, Statement
 from services.intake.submission import LineResult, Return, may_stand, results_of
@@ -185,7 +185,7 @@ class Deciding:
             return_=return_,
             content=content,
             results=tuple(results),
-            answer=answer.model_dump_json(),
+            answer=ANSWER.dump_json(answer).decode(),
             new_accounts=frozenset(line.key for line in return_.lines if self.known.figures.is_new(line.key)),
         )
 

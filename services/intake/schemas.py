@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, TypeAdapter, model_validator
 
 from services.intake.vocabulary import (
     Amount,
@@ -125,7 +126,10 @@ class AnswerModel(BaseModel):
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
-class StatedByOut(AnswerModel):
+# The answer to a return is ours from end to end, and made for every line of it: dataclasses, which pydantic writes and
+# describes and does not check.
+@dataclass(slots=True)
+class StatedByOut:
     """Who stated the return: the name of the credential, its role, its council."""
 
     name: str
@@ -137,7 +141,8 @@ class StatedByOut(AnswerModel):
         return cls(name=principal.name, role=principal.role, council=principal.council)
 
 
-class AccountOut(AnswerModel):
+@dataclass(slots=True)
+class AccountOut:
     """The account that a line is about. ``initiative`` is null for the workstream as a whole."""
 
     scope: str
@@ -163,7 +168,8 @@ class AccountOut(AnswerModel):
         )
 
 
-class FigureOut(AnswerModel):
+@dataclass(slots=True)
+class FigureOut:
     """What was stated of an account; the amount, in pounds, is there exactly when the status is ``quantified``."""
 
     status: Status
@@ -174,14 +180,15 @@ class FigureOut(AnswerModel):
         return cls(status=figure.status, amount=figure.amount_pence)
 
 
-class LineOut(AnswerModel):
+@dataclass(slots=True)
+class LineOut:
     """What a line did: the figure it stated, the one that stood there as at the same date, and the movement.
 
     ``stands`` is false where a figure as at a later date has been stated before: then the line is kept in the history
     and moves nothing now.
     """
 
-    line: int = Field(description="the place of the line in the return, from 0")
+    line: Annotated[int, Field(description="the place of the line in the return, from 0")]
     account: AccountOut
     status: Status
     amount: Pounds | None
@@ -190,17 +197,23 @@ class LineOut(AnswerModel):
     stands: bool
 
 
-class AnswerOut(AnswerModel):
+@dataclass(slots=True)
+class AnswerOut:
     """The answer to a return that was accepted."""
 
     id: str
     workstream: str
     scope: str
-    version: int = Field(description="the place of the return among those of its workstream and scope, from 1")
+    version: Annotated[
+        int, Field(description="the place of the return among those of its workstream and scope, from 1")
+    ]
     as_at: date
     recorded_at: Moment
     stated_by: StatedByOut
     lines: list[LineOut]
+
+
+ANSWER: Final = TypeAdapter(AnswerOut)
 
 
 class DryRunOut(AnswerModel):

@@ -243,6 +243,16 @@ async def test_a_parameter_that_is_neither_true_nor_false_is_refused(intake: Int
     assert await intake.kept() == NOTHING
 
 
+@pytest.mark.parametrize("path", ["/v1/submissions", "/v1/submissions/batch"])
+async def test_a_dry_run_that_is_misspelt_keeps_nothing(intake: IntakeDeployment, path: str) -> None:
+    answer = await intake.post(a_return(), FINANCE_ESX, path, dryrun="true")
+    assert answer.status_code == 422
+    [fault] = answer.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/query/dryrun", "unknown-parameter")
+    assert "dry_run" in fault["allowed"]
+    assert await intake.kept() == NOTHING
+
+
 async def test_the_share_of_another_is_not_kept_for_being_in_the_payload(intake: IntakeDeployment) -> None:
     """Who you are comes from the credential; a payload has no place to say it."""
     answer = await intake.post(a_return(council=KENT, stated_by=FINANCE_KEN.name), FINANCE_ESX)
