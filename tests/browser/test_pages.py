@@ -37,6 +37,8 @@ OF_AN_AUTHOR = {
 OF_THE_OFFICE = {
     "publish": "/editions/new",
     "published": "/editions/1?published=true",
+    "open-round": "/rounds/new",
+    "round-opened": "/rounds/1?opened=true",
     "checks": "/checks",
     "council-over-claimed": f"/councils/{KENT}",
 }
@@ -108,6 +110,20 @@ async def test_every_page_that_tells_a_mistake_meets_wcag_2_2_aa_at_320_pixels(p
         assert answer.status in (403, 404, 422), path
         assert await violations(page) == [], path
         assert await overflow_pixels(page) <= 0, path
+
+
+async def test_a_form_that_tells_what_is_wrong_meets_wcag_2_2_aa_at_320_pixels(page: Page) -> None:
+    await sign_in(page, "office", "/tracker")
+    await page.set_viewport_size({"width": 320, "height": 900})
+    for path, button in (("/rounds/new", "Open the round"), ("/editions/new", "Publish")):
+        await page.goto(path)
+        for box in await page.get_by_role("checkbox").all():
+            await box.uncheck()
+        await page.get_by_role("button", name=button).click()
+        await expect(page.get_by_role("alert")).to_be_visible()
+        assert await violations(page) == [], path
+        assert await overflow_pixels(page) <= 0, path
+        await photograph(page, f"mistaken{path.replace('/', '-')}-320")
 
 
 async def test_the_parts_of_the_service_are_a_landmark_and_say_where_the_reader_is(page: Page) -> None:
@@ -187,6 +203,36 @@ async def test_an_edition_is_published_with_script_off_by_the_keyboard_alone(bro
         await expect(page.get_by_text("Edition 2: Cabinet, 6 March 2012 is published.")).to_be_visible()
         await page.get_by_role("link", name="what changed from Cabinet, 26 January 2012").click()
         await expect(page.get_by_text("Later.", exact=True).first).to_be_visible()
+
+
+async def test_a_round_is_opened_with_script_off_by_the_keyboard_alone(browser: Browser, address: str) -> None:
+    async with looking(browser, address, script=False) as page:
+        await sign_in(page, "office", "/tracker")
+        await page.goto("/rounds")
+        await page.get_by_role("button", name="Open a round").focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_role("group", name="Returns are due").get_by_label("Year").fill("2001")
+        await page.get_by_label("Waste").focus()
+        await page.keyboard.press("Space")
+        await page.keyboard.press("Enter")
+        await expect(page).to_have_title("Error: Open a round – South East 7 savings tracker")
+        await expect(page.get_by_role("alert")).to_contain_text("No round has been opened.")
+        await page.get_by_role("link", name="The day that returns are due must be").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("group", name="Returns are due").get_by_label("Day")).to_be_focused()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type(str(utc_now().year + 1))
+        await page.keyboard.press("Tab")
+        for _ in range(2):
+            await page.keyboard.press("Tab")
+        await page.keyboard.type(str(utc_now().year + 2))
+        await page.get_by_label("Name").focus()
+        await page.keyboard.type("Quarter 3, 2026/27")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Quarter 3, 2026/27")
+        await expect(page.get_by_text("The round Quarter 3, 2026/27 is opened.")).to_be_visible()
+        assert await page.get_by_text("Not expected").count() == 8
 
 
 async def test_without_script_every_page_is_whole(browser: Browser, address: str) -> None:

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from services.reporting.edition_schemas import PublicationIn
 from services.reporting.editions import Publication
+from services.reporting.pages.form_fields import NO_DAY, DayParts, Problem, day_parts, needed_day, read_day
 from services.reporting.sent_forms import SentForm
 from shared.errors import Conflict, Fault, Refused
 from shared.partnership import Partnership
 
-_PARTS: Final = ("day", "month", "year")
 #: What a field must be, told where what stands in it is not.
 _MEND: Final = {
     "title": "Enter a name for the edition, such as Cabinet, 26 January 2012, in at most 200 letters",
@@ -24,20 +24,12 @@ _MEND: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Something wrong: in which field, if in one, and what to do about it."""
-
-    text: str
-    field: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Entered:
-    """What stands in the form. Dates are texts of day, month and year, as entered."""
+    """What stands in the form."""
 
     title: str = ""
-    meeting_date: tuple[str, str, str] = ("", "", "")
-    as_at: tuple[str, str, str] = ("", "", "")
+    meeting_date: DayParts = NO_DAY
+    as_at: DayParts = NO_DAY
     councils: tuple[str, ...] = ()
     notes: str = ""
     problems: tuple[Problem, ...] = field(default=())
@@ -49,8 +41,8 @@ class Entered:
 def entered(form: SentForm, problems: Iterable[Problem] = ()) -> Entered:
     return Entered(
         title=form.text("title"),
-        meeting_date=_date_parts(form, "meeting_date"),
-        as_at=_date_parts(form, "as_at"),
+        meeting_date=day_parts(form, "meeting_date"),
+        as_at=day_parts(form, "as_at"),
         councils=tuple(form.values.get("councils", ())),
         notes=form.text("notes"),
         problems=tuple(problems),
@@ -60,10 +52,8 @@ def entered(form: SentForm, problems: Iterable[Problem] = ()) -> Entered:
 def read_publication(form: SentForm, partnership: Partnership) -> Publication | list[Problem]:
     """What is to be published, or all that is wrong with what was entered."""
     problems: list[Problem] = []
-    meeting_date = _date(form, "meeting_date", "the date of the meeting", problems)
-    if meeting_date is None and not problems:
-        problems.append(Problem("Enter the date of the meeting", "meeting_date"))
-    as_at = _date(form, "as_at", "the day as at which the figures are", problems)
+    meeting_date = needed_day(form, "meeting_date", "the date of the meeting", problems)
+    as_at = read_day(form, "as_at", "the day as at which the figures are", problems)
     councils = tuple(form.values.get("councils", ()))
     if not councils or set(councils) - set(partnership.council_by_gss):
         problems.append(Problem("Choose the councils that the edition is for, one or more", "councils"))
@@ -93,24 +83,6 @@ def problems_of(error: Refused | Conflict) -> Sequence[Problem]:
 def _problem(fault: Fault) -> Problem:
     name = fault.pointer.split("/")[1] if "/" in fault.pointer else None
     return Problem(f"{fault.detail} {fault.fix}", name if name in ("title", "meeting_date", "as_at", "notes") else None)
-
-
-def _date_parts(form: SentForm, name: str) -> tuple[str, str, str]:
-    day, month, year = (form.text(f"{name}-{part}") for part in _PARTS)
-    return day, month, year
-
-
-def _date(form: SentForm, name: str, what: str, problems: list[Problem]) -> date | None:
-    parts = _date_parts(form, name)
-    if not any(parts):
-        return None
-    try:
-        if not all(part.isascii() and part.isdecimal() for part in parts) or not 1900 <= int(parts[2]) < 2200:
-            raise ValueError
-        return date(int(parts[2]), int(parts[1]), int(parts[0]))
-    except ValueError:
-        problems.append(Problem(f"Enter {what} as a day, a month and a year, such as 26 1 2012", name))
-        return None
 
 
 def all_chosen(partnership: Partnership) -> Entered:
