@@ -144,7 +144,6 @@ class Consuming:
             except (BusUnavailable, DatabaseUnavailable) as error:
                 self._met_outage = True
                 log.warning("consuming.outage", group=self._group, error=str(error))
-                await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
                 await self._rewind_when_possible(consumer)
 
     async def run_once(self, consumer: Consumer, timeout_seconds: float = WAIT_SECONDS) -> int:
@@ -153,17 +152,11 @@ class Consuming:
         if not batch:
             return 0
         try:
-            positions = await self._keep(batch)
+            positions = await self._keep_or_park(batch)
         except PositionMoved as moved:
             log.info("consuming.position_moved", group=self._group, detail=str(moved))
             await consumer.rewind()
             return 0
-        except DatabaseUnavailable:
-            raise
-        except Exception:
-            # One of them cannot be handled: have the effects of the others one by one, and set that one aside.
-            log.exception("consuming.batch_failed", group=self._group, batch=offsets_of(batch))
-            positions = await self._keep_one_by_one(batch)
         await consumer.inform(positions)
         return len(batch)
 
@@ -199,6 +192,16 @@ class Consuming:
             now, {f"{at.topic}[{at.partition}]": (self._standing.get(at, 0), end) for at, end in ends.items()}
         )
         return self._behind.lag(now)
+
+    async def _keep_or_park(self, batch: Sequence[Received]) -> Mapping[TopicPartition, int]:
+        try:
+            return await self._keep(batch)
+        except (DatabaseUnavailable, PositionMoved):
+            raise
+        except Exception:
+            # One of them cannot be handled: have the effects of the others one by one, and set that one aside.
+            log.exception("consuming.batch_failed", group=self._group, batch=offsets_of(batch))
+        return await self._keep_one_by_one(batch)
 
     async def _keep(self, batch: Sequence[Received]) -> Mapping[TopicPartition, int]:
         if self._tracing is None:
@@ -253,7 +256,10 @@ class Consuming:
         return positions
 
     async def _rewind_when_possible(self, consumer: Consumer) -> None:
-        try:
-            await consumer.rewind()
-        except (BusUnavailable, DatabaseUnavailable) as error:
-            log.warning("consuming.still_out", group=self._group, error=str(error))
+        """What was handed on has had no effects: until it is handed on again, nothing behind it may be."""
+        while True:
+            await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
+            try:
+                return await consumer.rewind()
+            except (BusUnavailable, DatabaseUnavailable) as error:
+                log.warning("consuming.still_out", group=self._group, error=str(error))

@@ -69,9 +69,12 @@ _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "b
 #: The writer's cache holds what a batch touches of the indexes of a long history, and a checkpoint comes after many
 #: batches, not in the middle of one; SQLite's own 2 MB and 4 MB are for small machines.
 _WRITERS_PRAGMAS: Final = ("cache_size=-32768", "wal_autocheckpoint=8192")
-_SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
-#: Connection lost, no connection to be had, the server starting up or shutting down (PostgreSQL, appendix A).
-_OUTAGES: Final = ("08", "53300", "57P01", "57P02", "57P03")
+#: A serialisation failure, a deadlock.
+_COLLISIONS: Final = ("40001", "40P01")
+#: Connection lost, nothing left to work with, the server starting up or shutting down (PostgreSQL, appendix A).
+_OUTAGES: Final = ("08", "53", "57P01", "57P02", "57P03")
+#: A lock, a statement or a pause that lasted too long: what others do, not what was asked.
+_TOO_LONG: Final = ("55P03", "57014", "25P03")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -182,6 +185,10 @@ class DatabaseUnavailable(Unavailable):
         return self._reason
 
 
+class Collision(DatabaseUnavailable):
+    """Another transaction was in the way, and nothing of this one was kept."""
+
+
 class Database:
     """One service's database. Every transaction is opened here, in sight of the caller, and commits on leaving.
 
@@ -239,15 +246,17 @@ class Database:
     async def in_transaction(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         """Do the work in one writing transaction, again from the start where the database asks for that.
 
-        Only a serialisation failure or a deadlock is tried again: both mean that nothing of it was kept.
+        Only a collision is tried again: it means that nothing was kept.
+
+        Raises:
+            DatabaseUnavailable: try again later.
         """
         for attempt in range(_RETRIES):
             try:
                 async with self.write() as connection:
                     return await work(connection)
-            except DBAPIError as error:
-                state = getattr(error.orig, "sqlstate", None)
-                if state not in (_SERIALIZATION_FAILURE, _DEADLOCK) or attempt == _RETRIES - 1:
+            except Collision:
+                if attempt == _RETRIES - 1:
                     raise
             await asyncio.sleep(0.01 * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
         raise AssertionError("the last attempt returns or raises")
@@ -304,7 +313,10 @@ def _outages_told() -> Iterator[None]:
         state = str(getattr(error.orig, "sqlstate", None) or "")
         # An internal error that no server has named is the driver's, of a connection cut in the middle of a word.
         is_the_drivers = isinstance(error, InternalError) and not state
-        if isinstance(error, (InterfaceError, OperationalError)) or is_the_drivers or state.startswith(_OUTAGES):
+        if state in _COLLISIONS:
+            raise Collision(f"another transaction was in the way: {error.orig}") from error
+        told_so = state.startswith(_OUTAGES) or state in _TOO_LONG
+        if isinstance(error, (InterfaceError, OperationalError)) or is_the_drivers or told_so:
             raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
         raise
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError) as error:

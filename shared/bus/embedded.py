@@ -140,6 +140,8 @@ class EmbeddedConsumer:
         return batch
 
     async def rewind(self) -> None:
+        # Where it fails, nothing more is handed on until it has been done.
+        self._next = {}
         self._next = dict(await self._start_at(self._partitions))
 
     async def inform(self, positions: Mapping[TopicPartition, int]) -> None:
@@ -156,6 +158,10 @@ class EmbeddedConsumer:
 
     async def _read(self, max_messages: int) -> Sequence[Received]:
         batch: list[Received] = []
+        if not self._next:
+            await self.rewind()
+        # Not in place: a poll whose time ends in the middle of a read hands nothing on, and must not move on either.
+        following = dict(self._next)
         try:
             async with self._database.read() as connection:
                 asked = json.dumps([[at.topic, at.partition, self._next[at]] for at in self._partitions])
@@ -176,11 +182,12 @@ class EmbeddedConsumer:
                     for offset, key, value, headers in await connection.execute(query):
                         pairs = tuple((name, text.encode()) for name, text in json.loads(headers))
                         batch.append(Received(at, offset, key, value, pairs))
-                        self._next[at] = offset + 1
+                        following[at] = offset + 1
                     if len(batch) >= max_messages:
                         break
         except DatabaseUnavailable as error:
             raise BusUnavailable(f"the embedded log cannot be read: {error}") from error
+        self._next = following
         # A full first partition must not starve the others: start with the next one.
         self._partitions = [*self._partitions[1:], *self._partitions[:1]]
         return batch

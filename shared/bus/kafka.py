@@ -228,6 +228,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         ]
 
     async def rewind(self) -> None:
+        # Where it fails, nothing more is handed on until it has been done.
+        self._seeked.clear()
         try:
             await self._seek(self._consumer.assignment())
         except KafkaError as error:

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.local.postgres_server import PostgresServer
 from shared.database import Database, DatabaseUnavailable
@@ -109,3 +110,33 @@ async def test_a_wrong_statement_is_no_outage(database: Database) -> None:
 
     with pytest.raises(DBAPIError):
         await ask_wrongly()
+
+
+@pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout"])
+async def test_what_has_to_wait_too_long_for_others_is_an_outage_and_no_fault_of_what_was_asked(
+    database: Database, setting: str
+) -> None:
+    taking = text("SELECT pg_advisory_xact_lock(1)")
+
+    async def wait(connection: AsyncConnection) -> None:
+        await connection.execute(text(f"SET LOCAL {setting} = '50ms'"))
+        await connection.execute(taking)
+
+    async with database.write() as other:
+        await other.execute(taking)
+        with pytest.raises(DatabaseUnavailable):
+            await database.in_transaction(wait)
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+async def test_a_collision_is_tried_again_and_in_the_end_an_outage(database: Database, state: str) -> None:
+    tries = 0
+
+    async def collide(connection: AsyncConnection) -> None:
+        nonlocal tries
+        tries += 1
+        await connection.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'a test' USING ERRCODE = '{state}'; END $$"))
+
+    with pytest.raises(DatabaseUnavailable):
+        await database.in_transaction(collide)
+    assert tries == 6

@@ -6,7 +6,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from shared.bus.port import Bus, Consumer, Message, MessageRefused, Received, TopicPartition
+from shared.database import DatabaseUnavailable
 
 
 class Positions:
@@ -14,8 +17,11 @@ class Positions:
 
     def __init__(self) -> None:
         self.kept: dict[TopicPartition, int] = {}
+        self.away = False
 
     async def start_at(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        if self.away:
+            raise DatabaseUnavailable("a test")
         return {at: self.kept.get(at, 0) for at in partitions}
 
     def keep(self, batch: Sequence[Received]) -> None:
@@ -99,6 +105,19 @@ async def test_what_was_polled_and_not_kept_comes_again_after_a_rewind(bus: Bus,
         await consumer.rewind()
         again = await poll_all(consumer, 10)
     assert {(message.at, message.offset) for message in first} == {(message.at, message.offset) for message in again}
+
+
+async def test_after_a_rewind_that_failed_nothing_is_passed_over(bus: Bus, topic: str) -> None:
+    positions = Positions()
+    await bus.publish(messages(topic, 6))
+    async with bus.subscribe([topic], "g", positions.start_at) as consumer:
+        assert len(await poll_all(consumer, 6)) == 6
+        positions.away = True
+        with pytest.raises(DatabaseUnavailable):
+            await consumer.rewind()
+        positions.away = False
+        await bus.publish(messages(topic, 1))
+        assert len(await poll_all(consumer, 7)) == 7
 
 
 async def test_a_waiting_poll_is_woken_by_a_new_message(bus: Bus, topic: str) -> None:
