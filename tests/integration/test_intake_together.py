@@ -99,6 +99,17 @@ async def test_one_that_is_refused_or_repeated_does_nothing_to_the_others(intake
     assert (await intake.kept())["returns"] == len(STREAMS) + 2
 
 
+async def test_a_transaction_in_which_nothing_is_to_be_kept_is_given_up(intake: IntakeDeployment) -> None:
+    with commits_counted(intake) as commits:
+        first = await intake.post(a_return(), FINANCE_ESX, key="P08")
+    # Its stream is new: looking whether it is there was given up, and it was stated alone.
+    assert (first.status_code, len(commits)) == (201, 1)
+    with commits_counted(intake) as commits:
+        refused = await intake.post(a_return(a_line(amount="£400k")), FINANCE_ESX)
+        repeated = await intake.post(a_return(), FINANCE_ESX, key="P08")
+    assert (refused.status_code, repeated.status_code, len(commits)) == (422, 201, 0)
+
+
 async def test_returns_of_one_stream_are_each_judged_by_what_came_before(intake: IntakeDeployment) -> None:
     await begun(intake)
     amounts = [f"{number}k" for number in range(101, 113)]
