@@ -58,6 +58,12 @@ def text_of(path: Path) -> str:
     return _said("pdftotext", "-layout", str(path), "-")
 
 
+def right_edges_of(path: Path, word: str) -> list[float]:
+    """Where a word ends, each time that it is there, in points from the left edge of the paper."""
+    found = re.findall(r'xMax="([0-9.]+)"[^>]*>([^<]*)</word>', _said("pdftotext", "-bbox", str(path), "-"))
+    return [float(edge) for edge, text in found if text == word]
+
+
 def facts_of(path: Path) -> dict[str, str]:
     """What pdfinfo says, by its own names."""
     lines = (line.partition(":") for line in _said("pdfinfo", str(path)).splitlines())

@@ -13,7 +13,7 @@ from services.reporting.changes import KINDS
 from services.reporting.movement_words import moved_text, told
 from services.reporting.notes import written_day
 from services.reporting.static_files import address_of
-from services.reporting.words import BASES, kind_of, signed_text, stated_text
+from services.reporting.words import BASES, kind_of, short_id, signed_text, stated_text
 from shared.clock import local_day, local_time, moment_text
 from shared.money import short_text
 from shared.partnership import Partnership
@@ -92,7 +92,7 @@ def _environment() -> Environment:
     environment.filters["kind_of"] = kind_of
     environment.filters["local_clock"] = lambda moment: f"{local_time(moment):%H:%M}"
     environment.filters["local_day"] = local_day
-    environment.filters["short_id"] = lambda identity: identity[:8]
+    environment.filters["short_id"] = short_id
     environment.filters["signed_text"] = signed_text
     environment.filters["stated_text"] = stated_text
     environment.filters["short_text"] = short_text

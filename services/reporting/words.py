@@ -43,3 +43,8 @@ def signed_text(pence: int) -> str:
     if pence == 0:
         return NO_FIGURE
     return f"+{short_text(pence)}" if pence > 0 else f"\u2212{short_text(-pence)}"
+
+
+def short_id(identity: str) -> str:
+    """Enough of a return's id to tell it from its neighbours: its end, for it begins with the time of day."""
+    return identity[-8:]

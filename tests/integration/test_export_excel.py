@@ -242,6 +242,10 @@ def test_each_sheet_prints_on_its_side_as_wide_as_the_paper_with_its_header_on_e
         assert 'fitToHeight="0"' in sheet
     names = dict(re.findall(r'<definedName name="([^"]+)"[^>]*>([^<]*)<', content["xl/workbook.xml"]))
     assert "Tracker!$6:$6" in content["xl/workbook.xml"]
+    data = re.search(r'ref="A1:([A-Z]+)([0-9]+)"', content["xl/tables/table2.xml"])
+    assert data is not None
+    areas = re.findall(r'name="_xlnm.Print_Area"[^>]*>([^<]*)<', content["xl/workbook.xml"])
+    assert f"Data!$A$1:${data[1]}${data[2]}" in areas, "or a blank page is printed after the last row"
     assert names["Partnership_total"] == "Tracker!$J$19"
     assert names["Home_total"] == "Tracker!$J$20"
     assert '<pane xSplit="2" ySplit="6"' in content["xl/worksheets/sheet1.xml"]

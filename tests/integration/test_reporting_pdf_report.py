@@ -13,9 +13,12 @@ import pytest
 from services.reporting.changes import KINDS
 from services.reporting.exports.imprint import Imprint
 from services.reporting.files import PDF
+from services.reporting.movement import State, movements_between
 from services.reporting.report import Report
 from services.reporting.table import Question, build_table
-from tests.pdf_checking import faults_in, require_pango, tables_of, text_of
+from shared.money import Pence, short_text
+from tests.many_councils import figures_of, large_table
+from tests.pdf_checking import faults_in, require_pango, right_edges_of, tables_of, text_of
 from tests.reporting_figures import EAST_SUSSEX, SE7
 from tests.reporting_movements import REASON, SEPTEMBER, moved
 
@@ -87,3 +90,24 @@ def test_what_changed_is_a_table_with_the_reasons_under_it(made: Path) -> None:
     text = text_of(made)
     assert f"What has changed since {SEPTEMBER}" in text
     assert f"Highways, SE7. Corrected: £1m – {REASON}" in text
+
+
+def test_amounts_written_out_keep_to_the_paper(tmp_path: Path) -> None:
+    require_pango()
+    table = large_table()
+    now = figures_of(table.partnership)
+    was = [
+        replace(each, figure=replace(each.figure, amount_pence=Pence((each.figure.amount_pence or 0) - 1_000_000)))
+        for each in now
+    ]
+    before = build_table(table.partnership, was, (), table.question)
+    movements = movements_between(
+        State("Cabinet, 20 September 2011", before, tuple(was), 1, date(2011, 9, 20)),
+        State("Cabinet, 26 January 2012", table, tuple(now), 2, date(2012, 1, 26)),
+    )
+    path = tmp_path / "large.pdf"
+    path.write_bytes(PDF.write(Report(table, tuple(now), 12, IMPRINT, 2, movements)))
+    edges = right_edges_of(path, short_text(movements.totals[0].new_pence))
+    # A4 on its side is 842 points wide, and has a margin of 15 mm.
+    assert edges
+    assert max(edges) <= 842 - 42

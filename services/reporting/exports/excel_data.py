@@ -42,4 +42,5 @@ def write_data(book: Book, table: Table) -> Mapping[str, str]:
     # A cumulative starts anew with each row of the table: to Excel that looks like a slip.
     sheet.ignore_errors({"formula_differs": xl_range_abs(1, cumulative, last_row, cumulative).replace("$", "")})
     sheet.freeze_panes(1, 0)
+    sheet.print_area(*corners)
     return {name: f"Data!{xl_range_abs(1, column, last_row, column)}" for column, name in enumerate(TIDY_COLUMNS)}
