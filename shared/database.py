@@ -56,6 +56,8 @@ Result = TypeVar("Result")
 Identity: Final = BigInteger().with_variant(Integer(), "sqlite")
 
 _RETRIES: Final = 6
+#: To one database; a process has two. Four processes have room on a server that takes the usual hundred.
+_POOL_SIZE: Final = 12
 _POOL_TIMEOUT_SECONDS: Final = 10
 _CONNECT_TIMEOUT_SECONDS: Final = 10
 #: No statement and no wait for a lock outlasts these: better an error that is tried again than a queue that grows.
@@ -202,7 +204,7 @@ class Database:
             self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(url, pool_size=readers, begin="BEGIN")
         else:
-            self._writer = self._reader = _postgresql_engine(url, schema, pool_size=readers)
+            self._writer = self._reader = _postgresql_engine(url, schema)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -326,11 +328,12 @@ def _outages_told() -> Iterator[None]:
         raise DatabaseUnavailable(f"the database was lost while connecting: {error}") from error
 
 
-def _postgresql_engine(url: str, schema: str | None, *, pool_size: int) -> AsyncEngine:
+def _postgresql_engine(url: str, schema: str | None) -> AsyncEngine:
     engine = create_async_engine(
         url,
-        pool_size=pool_size,
-        max_overflow=pool_size,
+        pool_size=_POOL_SIZE,
+        # One beyond the pool would be let go after each use, and signing in to the server takes milliseconds.
+        max_overflow=0,
         pool_timeout=_POOL_TIMEOUT_SECONDS,
         connect_args={
             "timeout": _CONNECT_TIMEOUT_SECONDS,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ MESSAGE_BYTES_LIMIT: Final = 1_500_000
 _REQUEST_TIMEOUT_MS: Final = 15_000
 _LINGER_MS: Final = 2
 _STOP_SECONDS: Final = 20
+#: Lag monitors are told no oftener: each telling is a write on the broker, and nothing here depends on it.
+_TELL_SECONDS: Final = 1.0
 #: A topic that is made while a consumer runs is found within this time.
 _NEW_TOPICS_AFTER_MS: Final = 60_000
 
@@ -190,6 +193,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._seeked: set[KafkaPartition] = set()
         #: What the lag monitors are still to be told.
         self._untold: dict[KafkaPartition, int] = {}
+        self._told_at = 0.0
         self._beginnings: dict[KafkaPartition, int] = {}
 
     async def on_partitions_revoked(self, revoked: set[KafkaPartition]) -> None:
@@ -237,7 +241,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def inform(self, positions: Mapping[TopicPartition, int]) -> None:
         self._untold |= {KafkaPartition(at.topic, at.partition): offset for at, offset in positions.items()}
-        await self._tell()
+        if time.monotonic() - self._told_at >= _TELL_SECONDS:
+            await self._tell()
 
     async def ends(self) -> Mapping[TopicPartition, int]:
         try:
@@ -274,6 +279,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._untold = {at: offset for at, offset in self._untold.items() if at in mine}
         if not self._untold:
             return
+        self._told_at = time.monotonic()
         try:
             await self._consumer.commit(self._untold)
         except KafkaError as error:
