@@ -40,7 +40,7 @@ A_SECOND: Final = 200
 WARM_UP_SECONDS: Final = 5
 SECONDS: Final = 25
 GOAL_MS: Final = 250
-DEADLINE_SECONDS: Final = 60
+DEADLINE_SECONDS: Final = 120
 
 #: The steps of a return, by what is logged at their end: whose log, the event, and its group or topic.
 STEPS: Final = {
@@ -60,8 +60,8 @@ class Sent(NamedTuple):
     body: bytes
 
 
-#: Sends a return; it is with the other side once this has returned.
-Send = Callable[[Sent], Awaitable[None]]
+#: Sends a return; whether the other side took it.
+Send = Callable[[Sent], Awaitable[bool]]
 
 
 def run() -> list[Figure]:
@@ -88,14 +88,16 @@ async def _carried(stack: Stack, name: str, send: Send) -> list[Figure]:
     warming_up = WARM_UP_SECONDS * A_SECOND
     returns = list(itertools.islice(_returns(stack, name), warming_up + SECONDS * A_SECOND))
     due = await _send_steadily(returns, send)
-    measured = {each.id: due[each.id] for each in returns[warming_up:]}
+    measured = {each.id: due[each.id] for each in returns[warming_up:] if each.id in due}
     ended = await _ends(stack, measured.keys())
     shown = _spread(measured, ended[SHOWN])
-    seconds = max(ended[SHOWN][one] for one in measured) - min(ended[SHOWN][one] for one in measured)
-    goal = f"goal at {A_SECOND} returns/s: p99 below {GOAL_MS} ms: {'met' if shown.p99 < GOAL_MS else 'MISSED'}"
-    text = f"{shown} to the table, {len(measured) / seconds:,.0f} returns/s of {LINES} lines ({goal})"
+    seconds = max(ended[SHOWN][one] for one in measured) - min(measured.values())
+    holds = shown.p99 < GOAL_MS and len(due) == len(returns)
+    goal = f"goal at {A_SECOND} returns/s: p99 below {GOAL_MS} ms: {'met' if holds else 'MISSED'}"
+    refused = f", {len(returns) - len(due)} refused" if len(due) < len(returns) else ""
+    text = f"{shown} to the table, {len(measured) / seconds:,.0f} returns/s of {LINES} lines{refused} ({goal})"
     steps = ", ".join(f"{step} {_spread(measured, times).p50:.0f}" for step, times in ended.items())
-    return [Figure(name, text, shown.p99 < GOAL_MS), Figure(f"{name}, half of them by step", f"{steps} ms")]
+    return [Figure(name, text, holds), Figure(f"{name}, half of them by step", f"{steps} ms")]
 
 
 class _Spread(NamedTuple):
@@ -113,14 +115,19 @@ def _spread(due: Mapping[str, float], ended: Mapping[str, float]) -> _Spread:
 
 
 async def _send_steadily(returns: Iterable[Sent], send: Send) -> Mapping[str, float]:
-    """Send each at its own time; when each was due. A refusal ends it."""
+    """Send each at its own time; when each was due that was taken."""
     due: dict[str, float] = {}
     started = time.time()
+
+    async def send_one(each: Sent, at: float) -> None:
+        if await send(each):
+            due[each.id] = at
+
     async with asyncio.TaskGroup() as sending:
         for number, each in enumerate(returns):
-            due[each.id] = at = started + number / A_SECOND
+            at = started + number / A_SECOND
             await asyncio.sleep(at - time.time())
-            sending.create_task(send(each))
+            sending.create_task(send_one(each, at))
     return due
 
 
@@ -175,16 +182,16 @@ class _Connections:
         self._port = stack.services["intake"].port
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
-    async def send(self, each: Sent) -> None:
+    async def send(self, each: Sent) -> bool:
         key = self._keys[f"finance-{each.council.register_code}"]
         names = (f"Idempotency-Key: {each.id}", f"X-Request-ID: {each.id}")
         reader, writer = await self._connection()
         writer.write(post("/v1/submissions", key, each.body, *names))
         head = await reader.readuntil(b"\r\n\r\n")
         _, _, rest = head.lower().partition(b"content-length:")
-        body = await reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
-        assert head.startswith(b"HTTP/1.1 201 "), body
+        await reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
         self._idle.append((reader, writer))
+        return head.startswith(b"HTTP/1.1 201 ")
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while self._idle:
@@ -207,7 +214,7 @@ class _Topics:
         councils = stack.partnership.councils
         self.producers = {council: _producer(stack, council) for council in councils}
 
-    async def send(self, each: Sent) -> None:
+    async def send(self, each: Sent) -> bool:
         headers = {
             "ce_specversion": "1.0",
             "ce_id": each.id,
@@ -221,6 +228,7 @@ class _Topics:
             each.body,
             headers=[(name, value.encode()) for name, value in headers.items()],
         )
+        return True
 
 
 def _producer(stack: Stack, council: Council) -> AIOKafkaProducer:
