@@ -31,12 +31,22 @@ stack: .venv/.ready ## Run it for real, without Docker: Apache Kafka, PostgreSQL
 	@exec $(RUN)python -m deploy.local.stack --port $(if $(filter file,$(origin PORT)),8080,$(PORT))
 
 .PHONY: test
-test: .venv/.ready ## Check style, types, layering, and run the tests
+test: check test-product test-faults ## Check style, types, layering, and run the tests
+
+.PHONY: check
+check: .venv/.ready
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)mypy
 	$(RUN)lint-imports
-	$(RUN)pytest
+
+.PHONY: test-product
+test-product: .venv/.ready
+	$(RUN)pytest --ignore=tests/faults
+
+.PHONY: test-faults
+test-faults: .venv/.ready
+	$(RUN)pytest tests/faults
 
 .PHONY: test-stack
 test-stack: .venv/.ready ## Run what needs a real Apache Kafka and a real PostgreSQL
