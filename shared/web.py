@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
@@ -63,6 +64,7 @@ def page(endpoint: Endpoint) -> Endpoint:
 
 EVERYONE: Final = tuple(Role)
 READERS_OF_ALL: Final = (Role.OFFICE, Role.AUDITOR)
+_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class Gate:
@@ -91,6 +93,9 @@ class Gate:
             )
         if not self._requests.take(principal.name):
             raise TooMany(f"{principal.name} made more than {self._requests.limit} requests in a minute.", 10)
+        # A browser sends the cookie along with whatever any site makes it send; a key is sent by whoever has it.
+        if request.method not in _SAFE_METHODS and _key_presented(request) is None:
+            require_own_page(request)
         if principal.role not in roles:
             raise Forbidden(
                 f"{principal.name} has the role {principal.role}; "
@@ -109,12 +114,31 @@ class Gate:
 
     async def principal_of(self, request: Request) -> Principal | None:
         """Whose key or session came with a request, if it works now; ``None`` where there is none that does."""
-        scheme, _, presented = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and presented:
-            return await self._access.principal_of(presented.strip())
+        if (presented := _key_presented(request)) is not None:
+            return await self._access.principal_of(presented)
         cookie = request.cookies.get(SESSION_COOKIE)
         session = self._sessions.read(cookie) if cookie else None
         return await self._access.principal_of_id(session) if isinstance(session, str) else session
+
+
+def require_own_page(request: Request) -> None:
+    """Take what a reader sends only from a page of this site; no other may sign one in or out, or publish for one.
+
+    Raises: Forbidden, also where the browser does not say where it comes from.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin", "")
+    own = site == "same-origin" if site is not None else urlsplit(origin).netloc == request.url.netloc
+    if not own:
+        raise Forbidden(
+            "This was not sent from a page of this site.",
+            "Open the page that has it and try again; a program sends a key: 'Authorization: Bearer <key>'.",
+        )
+
+
+def _key_presented(request: Request) -> str | None:
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+    return presented.strip() if scheme.lower() == "bearer" and presented else None
 
 
 def _address_of(request: Request) -> str:

@@ -165,7 +165,9 @@ async def _would_be(decisions: Sequence[Decision], request: Request) -> list[str
     new = [decision.return_ for decision in may_stand if isinstance(decision, Accepted)]
     preview: Preview = request.app.state.intake.preview
     headers = {name: request.headers[name] for name in _CREDENTIALS if name in request.headers}
-    effects = iter(await preview.effects_of(new, headers | {"X-Request-ID": request.state.request_id}))
+    # What came with a session's cookie came from a page of this site, or it would not have come in.
+    headers |= {"X-Request-ID": request.state.request_id, "Sec-Fetch-Site": "same-origin"}
+    effects = iter(await preview.effects_of(new, headers))
     return [dry_run_answer(one, next(effects) if isinstance(one, Accepted) else None) for one in may_stand]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from shared.errors import Fault, Refused, Unreadable
+from shared.errors import Fault, Refused, Unreadable, WrongType
 from shared.web import no_duplicates, read_body
 
 LIMIT_BYTES: Final = 200_000
@@ -20,10 +20,17 @@ async def read_model(request: Request, model: type[Model]) -> Model:
     """The body of a request as a model.
 
     Raises:
+        WrongType: where it says that it is something else than JSON.
         TooLarge: beyond the limit.
         Unreadable: where it is no JSON object.
         Refused: naming everything that is wrong in it, by JSON pointer.
     """
+    said = request.headers.get("content-type")
+    if said is not None and said.partition(";")[0].strip().lower() != "application/json":
+        raise WrongType(
+            f"The body says it is {said[:100]}; it is taken as application/json.",
+            "Send 'Content-Type: application/json'.",
+        )
     body = await read_body(request, LIMIT_BYTES)
     try:
         document: Any = json.loads(body, object_pairs_hook=no_duplicates)

@@ -37,6 +37,7 @@ from shared.errors import (
     TooMany,
     Unauthenticated,
     Unreadable,
+    WrongType,
 )
 from shared.partnership import Partnership
 from shared.principal import Role
@@ -45,7 +46,9 @@ from shared.web import EVERYONE, Caller, permits, problem_responses
 router = APIRouter(prefix="/v1", tags=["editions"])
 
 _READING: Final = problem_responses(Unauthenticated, Forbidden, NotFound, Refused, TooMany)
-_PUBLISHING: Final = problem_responses(Unreadable, Unauthenticated, Forbidden, Conflict, TooLarge, Refused, TooMany)
+_PUBLISHING: Final = problem_responses(
+    Unreadable, Unauthenticated, Forbidden, Conflict, TooLarge, WrongType, Refused, TooMany
+)
 _COUNCIL: Final = {"council": PARAMETERS["council"]}
 
 KeyHeader = Annotated[

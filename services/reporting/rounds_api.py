@@ -13,7 +13,17 @@ from services.reporting.bodies import read_model, schema_of
 from services.reporting.making_rounds import Proposal
 from services.reporting.rounds import Presence, Round, RoundCoverage, StreamCoverage
 from shared.clock import moment_text
-from shared.errors import Conflict, Forbidden, NotFound, Refused, TooLarge, TooMany, Unauthenticated, Unreadable
+from shared.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    Refused,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unreadable,
+    WrongType,
+)
 from shared.figures import Scope, Stream, WorkstreamCode
 from shared.principal import Role
 from shared.web import EVERYONE, Caller, permits, problem_responses
@@ -21,7 +31,9 @@ from shared.web import EVERYONE, Caller, permits, problem_responses
 router = APIRouter(prefix="/v1", tags=["rounds"])
 
 _READING: Final = problem_responses(Unauthenticated, Forbidden, NotFound, Refused, TooMany)
-_MAKING: Final = problem_responses(Unreadable, Unauthenticated, Forbidden, Conflict, TooLarge, Refused, TooMany)
+_MAKING: Final = problem_responses(
+    Unreadable, Unauthenticated, Forbidden, Conflict, TooLarge, WrongType, Refused, TooMany
+)
 
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")

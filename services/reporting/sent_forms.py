@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -14,7 +14,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from shared.errors import Forbidden, Unreadable, WrongType
 from shared.principal import Principal
 from shared.sessions import SESSION_SECONDS
-from shared.web import read_body
+from shared.web import read_body, require_own_page
 
 #: The field that a form carries its token in.
 _FIELD: Final = "token"
@@ -76,18 +76,6 @@ async def read_values(request: Request, bytes_limit: int, fields_limit: int) -> 
     except ValueError as error:
         raise Unreadable("The form cannot be read.", "Use the page that has the form.") from error
     return values
-
-
-def require_own_page(request: Request) -> None:
-    """Take a form only from a page of this site; no other site may sign a reader in or out, or publish for one.
-
-    Raises: Forbidden, also where the browser does not say where the form comes from.
-    """
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin", "")
-    own = site == "same-origin" if site is not None else urlsplit(origin).netloc == request.url.netloc
-    if not own:
-        raise Forbidden("This form was not sent from a page of this site.", "Open the page that has it and try again.")
 
 
 def _not_drawn_here() -> Forbidden:

@@ -12,7 +12,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from services.reporting.drawing import page_of
 from services.reporting.people import People
-from services.reporting.sent_forms import read_values, require_own_page
+from services.reporting.sent_forms import read_values
 from shared.access import Access, Key
 from shared.clock import Clock
 from shared.errors import Unavailable
@@ -20,7 +20,7 @@ from shared.partnership import Partnership
 from shared.principal import Role
 from shared.sessions import SESSION_COOKIE, SESSION_SECONDS, Sessions
 from shared.settings import Settings
-from shared.web import Gate, page, public
+from shared.web import Gate, page, public, require_own_page
 
 HOME: Final = "/tracker"
 #: A stranger may send it: no more of it is read than a key needs.

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from tests.builders import a_line, a_return
 from tests.deployment import Deployment, deployed
+from tests.settings import settings_in
 
 CORRECTION = a_return(a_line(amount="£1m"), a_line(year="2013/14", amount="£50k"), reason="found more")
 
@@ -36,3 +39,12 @@ async def test_the_totals_become_what_a_dry_run_said(tmp_path: Path) -> None:
         await deployment.settle()
         now, _ = await totals_after(deployment, a_return(a_line(year="2014/15")))
         assert now == after
+
+
+async def test_a_reader_signed_in_is_told_the_totals_too(tmp_path: Path) -> None:
+    own_page = {"Sec-Fetch-Site": "same-origin"}
+    settings = settings_in(tmp_path, session_secret=SecretStr("a secret of a test"))
+    async with deployed(tmp_path, settings=settings) as deployment:
+        await deployment.http.post("/sign-in", data={"key": deployment.keys["finance-ESX"]}, headers=own_page)
+        answer = await deployment.http.post("/v1/submissions?dry_run=true", json=a_return(a_line()), headers=own_page)
+        assert answer.json()["effect"]["ledger_total"]["before"] is not None

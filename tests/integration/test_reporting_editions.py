@@ -266,6 +266,37 @@ async def test_on_either_back_end_one_edition_is_published_never_changed_and_reb
                     await connection.execute(text(statement))
 
 
+# Who may publish by a session
+
+ANOTHER_SITE = [
+    {"Sec-Fetch-Site": "same-site", "Origin": "https://evil.example"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Origin": "https://evil.example"},
+    {},
+]
+
+
+@pytest.mark.parametrize("headers", ANOTHER_SITE)
+@pytest.mark.parametrize("path", ["/v1/editions", "/v1/rounds"])
+async def test_no_other_site_publishes_with_a_readers_session(
+    january: Service, path: str, headers: dict[str, str]
+) -> None:
+    own_page = {"Sec-Fetch-Site": "same-origin"}
+    await january.http.post("/sign-in", data={"key": january.keys["office"]}, headers=own_page)
+    refused = await january.http.post(path, json=CABINET, headers=headers)
+    assert (refused.status_code, refused.json()["type"]) == (403, "forbidden")
+    assert (await january.get("/v1/editions")).json() == {"editions": []}
+    assert (await january.http.post("/v1/editions", json=CABINET, headers=own_page)).status_code == 201
+
+
+@pytest.mark.parametrize("said", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json"])
+@pytest.mark.parametrize("path", ["/v1/editions", "/v1/rounds"])
+async def test_what_says_that_it_is_no_json_is_not_read(january: Service, path: str, said: str) -> None:
+    refused = await january.post(path, "office", CABINET, [("Content-Type", said)])
+    assert (refused.status_code, refused.json()["type"]) == (415, "wrong-media-type")
+    assert "Content-Type: application/json" in refused.json()["fix"]
+
+
 # Who sees what
 
 
