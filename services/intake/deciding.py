@@ -113,6 +113,8 @@ class Deciding:
     partnership: Partnership
     now: datetime
     new_id: Callable[[datetime], str]
+    #: When the last return of a request was recorded, by who states and the request's id.
+    _last_of: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
     def decide(self, statements: Sequence[Statement]) -> list[Decision]:
         """Decide each return in turn; what one states is known to those after it."""
@@ -121,6 +123,7 @@ class Deciding:
             decision = self._decide(statement)
             if isinstance(decision, Accepted):
                 self._make_known(decision)
+                self._last_of[_request_of(statement)] = decision.recorded_at
             decisions.append(decision)
         return decisions
 
@@ -141,7 +144,7 @@ class Deciding:
         else:
             kept = self._said_last(return_, content, by)
         if kept is not None:
-            return _stated_before(kept, return_, content, reading.key)
+            return _stated_before(kept, return_, content, statement)
         if faults := may_stand(return_, self.known.figures, self.partnership):
             return NotTaken(refusal(faults))
         return self._accept(statement, return_, content)
@@ -162,8 +165,11 @@ class Deciding:
     def _accept(self, statement: Statement, return_: Return, content: str) -> Accepted:
         head = self.known.heads.get(return_.stream)
         version = 1 if head is None else head.version + 1
-        # Within a stream recorded times only rise, whatever the clock does: "known at" depends on it.
-        recorded_at = self.now if head is None else max(self.now, head.recorded_at + _MOMENT)
+        # Within a stream recorded times only rise, whatever the clock does: "known at" depends on it. And the returns
+        # of a batch are listed in its order. What others state beside them is theirs, and moves no time of these.
+        last = self._last_of.get(_request_of(statement))
+        after = [moment + _MOMENT for moment in (head.recorded_at if head else None, last) if moment is not None]
+        recorded_at = max(self.now, *after) if after else self.now
         results = results_of(return_, self.known.figures)
         answer = AnswerOut(
             id=self.new_id(recorded_at),
@@ -199,8 +205,12 @@ class Deciding:
         standing = Standing(accepted.return_.as_at, accepted.version)
         for line in accepted.return_.lines:
             self.known.figures.add(line.account, line.key, standing, line.figure)
-        # The returns of a batch are listed in its order.
-        self.now = max(self.now, accepted.recorded_at + _MOMENT)
+        # No two are recorded at the same moment.
+        self.now += _MOMENT
+
+
+def _request_of(statement: Statement) -> tuple[str, str]:
+    return statement.by.name, statement.origin.request_id
 
 
 def refusal(faults: Sequence[Fault]) -> Refused:
@@ -210,9 +220,16 @@ def refusal(faults: Sequence[Fault]) -> Refused:
     return Refused(said, faults)
 
 
-def _stated_before(kept: Kept, return_: Return, content: str, key: str | None) -> Decision:
+def _stated_before(kept: Kept, return_: Return, content: str, statement: Statement) -> Decision:
+    if kept.content == content:
+        return Replayed(kept, return_)
+    key, first_said = statement.reading.key, json.loads(kept.content)
+    if not statement.by.may_see(first_said["scope"]):
+        # Two keys may have come to the same name: of another council's share neither its figures nor its id is told.
+        said = f"The key '{key}' is in use: another return was stated under it before."
+        return NotTaken(refusal([Fault("", "idempotency-key-reused", said, "Give this return a key of its own.")]))
     # A return kept under an earlier form lacks the fields that came since: left out, they say the same as null.
-    differences = [] if kept.content == content else list(_differences(json.loads(content), json.loads(kept.content)))
+    differences = list(_differences(json.loads(content), first_said))
     if not differences:
         return Replayed(kept, return_)
     faults = [

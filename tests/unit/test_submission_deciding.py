@@ -15,7 +15,7 @@ from services.intake.statement import Origin, Statement
 from shared.errors import Fault, Forbidden, Refused, SavingsError
 from shared.figures import Scope, Stream, WorkstreamCode
 from shared.principal import Principal
-from tests.builders import EAST_SUSSEX, FINANCE_ESX, FINANCE_KEN, LEAD_ICT, SE7, a_line, a_return, read
+from tests.builders import EAST_SUSSEX, FINANCE_ESX, FINANCE_KEN, KENT, LEAD_ICT, SE7, a_line, a_return, read
 
 NOW = datetime(2012, 1, 26, 12, tzinfo=UTC)
 ICT_ESX = Stream(WorkstreamCode("ict"), Scope(EAST_SUSSEX))
@@ -64,6 +64,26 @@ def test_a_clock_that_has_gone_back_does_not_take_the_recorded_time_back() -> No
     assert (accepted(one).version, accepted(one).recorded_at) == (8, ahead + timedelta(microseconds=1))
 
 
+def test_others_who_state_beside_a_stream_that_lies_ahead_of_the_clock_are_recorded_now() -> None:
+    ahead = NOW + timedelta(hours=1)
+    known = Known(heads={ICT_ESX: Head(7, ahead, b"")})
+    deciding = Deciding(known, SE7, NOW, str)
+    sent = [
+        Statement(read(document), by, Origin(request_id))
+        for document, by, request_id in [
+            (a_return(), FINANCE_ESX, "one"),
+            (a_return(workstream="sen"), FINANCE_ESX, "one"),
+            (a_return(workstream="sen", as_at="2011-12-08"), FINANCE_ESX, "two"),
+            (a_return(workstream="waste"), FINANCE_ESX, "three"),
+            (a_return(scope=KENT), FINANCE_KEN, "one"),
+        ]
+    ]
+    *own, waste, kent = [accepted(one).recorded_at - ahead for one in deciding.decide(sent)]
+    # The first two are of one batch, and the third is of the stream of the second.
+    assert own == [timedelta(microseconds=n) for n in (1, 2, 3)]
+    assert [waste, kent] == [timedelta(hours=-1, microseconds=n) for n in (3, 4)]
+
+
 def test_a_return_is_judged_by_what_those_before_it_stated() -> None:
     _, without, with_reason = decide(
         a_return(), a_return(a_line(amount="£400k")), a_return(a_line(amount="£400k"), reason="found more")
@@ -98,6 +118,15 @@ class TestStatedAgain:
         ]
         assert faults_of(other)[0].code == "idempotency-key-reused"
         assert faults_of(other)[0].detail == "The key 'a' stands for return return-1, which says something else here."
+
+    def test_a_key_that_stands_for_another_councils_share_is_in_use_and_nothing_of_that_share_is_told(self) -> None:
+        known = Known()
+        decide(a_return(a_line(amount="£654k"), reason="a secret of East Sussex"), known=known, keys="a")
+        namesake = Principal(FINANCE_ESX.name, FINANCE_KEN.role, FINANCE_KEN.council)
+        [fault] = faults_of(decide(a_return(scope=KENT), by=namesake, known=known, keys="a")[0])
+        assert (fault.pointer, fault.code) == ("", "idempotency-key-reused")
+        assert fault.detail == "The key 'a' is in use: another return was stated under it before."
+        assert (fault.given, fault.allowed) == (None, None)
 
     def test_a_field_that_the_form_did_not_have_then_makes_no_difference(self) -> None:
         [first] = decide(a_return())
