@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import httpx
 import typer
@@ -31,7 +32,7 @@ from services.reporting.grants import InvalidSignIn
 from shared.behind import Stuck
 from shared.clock import utc_now
 from shared.partnership import InvalidPartnershipFile, Partnership
-from shared.principal import Principal, Role
+from shared.principal import ON_TOPICS, Principal, Role
 from shared.settings import Settings
 from shared.telemetry import configure_logging
 
@@ -44,6 +45,9 @@ keys_app = typer.Typer(help="API keys: make, list and revoke them.", no_args_is_
 app.add_typer(keys_app, name="keys")
 app.add_typer(kafka_app, name="kafka")
 app.command()(rebuild)
+
+#: Short and plain: it stands in answers, logs and pages.
+_KEY_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 console = Console()
 complaints = Console(stderr=True)
@@ -230,8 +234,11 @@ def create_key(
     principal = _principal(process.partnership, name, role, council, workstream or [])
 
     async def run() -> None:
-        key, presented = await process.access.create(principal, timedelta(days=days))
-        await process.close()
+        try:
+            await _require_free(process, principal)
+            key, presented = await process.access.create(principal, timedelta(days=days))
+        finally:
+            await process.close()
         complaints.print(
             f"Key {key.id} for {principal.in_words(process.partnership)}, until {key.expires_at:%d %B %Y}."
         )
@@ -363,6 +370,10 @@ def _principal(
     """The caller that a key shall stand for; ends the command where the parts do not fit together."""
     if "@" in name:
         _fail("A name with @ is that of a person who signs in with an account; name the key otherwise.")
+    if not _KEY_NAME.fullmatch(name):
+        _fail("A key's name is 1 to 100 letters, digits, dots, hyphens and underscores, as in finance-ESX.")
+    if name.lower().startswith(ON_TOPICS):
+        _fail(f"A name that begins with {ON_TOPICS} is that of a council's own topic; name the key otherwise.")
     gss = None
     if council is not None:
         found = partnership.council_by_register_code.get(council) or partnership.council_by_gss.get(council)
@@ -383,6 +394,17 @@ def _principal(
             led = ", ".join(partnership.led_by(gss)) or "none"
             _fail(f"{partnership.council_by_gss[gss].name} does not lead {code}; it leads {led}.")
     return Principal(name, role, gss, frozenset(workstreams))
+
+
+async def _require_free(process: Process, principal: Principal) -> None:
+    """End the command where the name is somebody else's: what a name stated, and its idempotency keys, stay its own."""
+    for other in await process.access.stood_for(principal.name):
+        if (other.role, other.council) != (principal.role, principal.council):
+            whose = other.role if other.council is None else f"{other.role} of {other.council}"
+            _fail(
+                f"The name {other.name} stands for {whose}, and stays so when its keys are revoked: choose another "
+                "name. To rotate its key, give the same role and council."
+            )
 
 
 def _process(settings: Settings, names: Sequence[Any] = SERVICES) -> Process:

@@ -118,6 +118,12 @@ class Access:
             found = await connection.execute(select(keys).order_by(keys.c.name, keys.c.created_at))
             return [_key(row) for row in found]
 
+    async def stood_for(self, name: str) -> Sequence[Principal]:
+        """All whom keys of this name ever stood for, revoked and expired ones too: what they stated stays theirs."""
+        async with self._database.read() as connection:
+            found = await connection.execute(select(keys).where(keys.c.name == name).order_by(keys.c.created_at))
+            return [_key(row).principal for row in found]
+
     async def _working(self, column: Column[Any], known_by: bytes | str) -> Principal | None:
         now = self._clock()
         cached = self._cache.get(known_by)

@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from shared.errors import Forbidden
 from shared.figures import PARTNERSHIP, Scope, Stream
 from shared.partnership import Partnership
+
+#: Begins the names by which councils speak on their topics; no key may have such a name.
+ON_TOPICS: Final = "inbox-"
 
 
 class Role(StrEnum):

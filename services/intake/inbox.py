@@ -25,7 +25,7 @@ from shared.clock import Clock
 from shared.correlation import traceparent_of
 from shared.figures import Stream
 from shared.partnership import Council, Partnership
-from shared.principal import Principal, Role
+from shared.principal import ON_TOPICS, Principal, Role
 
 #: As deploy/kafka/topics.yaml names them.
 TOPIC_PREFIX: Final = "savings.inbox."
@@ -134,7 +134,7 @@ class Inbox:
 
 def speaker_of(council: Council) -> Principal:
     """Who speaks on a council's topic: its finance system."""
-    return Principal(name=f"inbox-{council.register_code}", role=Role.FINANCE, council=council.gss)
+    return Principal(name=f"{ON_TOPICS}{council.register_code}", role=Role.FINANCE, council=council.gss)
 
 
 def _origin_of(received: Received, posted: Posted) -> Origin:
