@@ -175,7 +175,7 @@ class Stating:
 async def _a_few_at_a_time(work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> list[Result]:
     """Do the work of many returns so that others are answered meanwhile.
 
-    In a thread it would take a third longer: it would be waiting for the interpreter's lock, or keep others waiting.
+    Threads took a fifth longer for it: they wait for each other, and the loop for them.
     """
     done: list[Result] = []
     for start in range(0, len(items), _A_FEW):
