@@ -27,6 +27,7 @@ from werkzeug.http import quote_etag
 from werkzeug.sansio.http import is_resource_modified
 
 from shared.access import Access
+from shared.asked import Asked
 from shared.correlation import request_id_given
 from shared.direct import Direct
 from shared.errors import Fault, Forbidden, Refused, SavingsError, TooLarge, TooMany, Unauthenticated
@@ -160,6 +161,14 @@ async def _caller(request: Request) -> Principal:
 Caller = Annotated[Principal, Depends(_caller)]
 
 
+async def _no_parameters(request: Request) -> None:
+    Asked(request.query_params.multi_items(), ()).require_no_fault()
+
+
+#: The ``dependencies=`` of a route that takes no parameters: one that is given all the same is refused, not ignored.
+NO_PARAMETERS: Final = [Depends(_no_parameters)]
+
+
 class FaultOut(BaseModel):
     """One thing wrong with what was sent: where, what was given, what is allowed, and how to mend it."""
 
@@ -218,6 +227,8 @@ def create_app(
     )
     app.state.gate = gate
     add_exception_handler(app, handler, generic_swagger_defaults=False)
+    # It has put models of its own into the description, one of them incomplete; what we answer is a ProblemOut.
+    del app.openapi
     # Registered by its own name too: what is known only as an Exception is answered outside of the middleware, and
     # raised again to the server as something nobody foresaw.
     app.add_exception_handler(SavingsError, handler)

@@ -5,20 +5,31 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.intake.listing import ID_PATTERN, LIMIT
+from services.intake.paging import PAGING, read_before, read_limit
 from services.intake.rejecting import original_of
 from services.intake.rejections import RejectionPage, Rejections
 from services.intake.schemas import AnswerModel, Moment
 from services.intake.tables import Found
+from shared.asked import Asked, Parameters, described
 from shared.clock import moment_text
 from shared.errors import Forbidden, NotFound, Refused, TooMany, Unauthenticated
-from shared.web import EVERYONE, Caller, ProblemOut, permits, problem_responses
+from shared.web import EVERYONE, NO_PARAMETERS, Caller, ProblemOut, permits, problem_responses
 
 #: So many errors of one rejection stand in a list; one asked for by its id has them all.
 ERRORS_LISTED: Final = 100
+
+_PARAMETERS: Final[Parameters] = {
+    **PAGING,
+    "council": {"description": "The GSS code of the council.", "schema": {"type": "string"}},
+    "event_id": {"description": "Those of the event of that id.", "schema": {"type": "string"}},
+    "open": {
+        "description": "Only what has not been put right yet.",
+        "schema": {"type": "boolean", "default": True},
+    },
+}
 
 router = APIRouter(prefix="/v1/rejections", tags=["rejections"])
 
@@ -77,6 +88,7 @@ RejectionsOf = Annotated[Rejections, Depends(_rejections)]
     "",
     response_model=RejectionsOut,
     responses=problem_responses(Unauthenticated, Forbidden, Refused, TooMany),
+    openapi_extra=described(_PARAMETERS),
     summary="What was refused of the councils' topics, the newest first",
 )
 @permits(*EVERYONE)
@@ -84,18 +96,13 @@ async def rejections(
     request: Request,
     caller: Caller,
     finding: RejectionsOf,
-    limit: Annotated[int, Query(ge=1, le=LIMIT)] = 50,
-    before: Annotated[str | None, Query(pattern=ID_PATTERN, description="As in the 'next' of the page before.")] = None,
-    council: Annotated[str | None, Query(description="The GSS code of the council.")] = None,
-    event_id: Annotated[str | None, Query(description="Those of the event of that id.")] = None,
-    is_open: Annotated[bool, Query(alias="open", description="Only what has not been put right yet.")] = True,
 ) -> Response:
     """Your council's; the programme office and auditors see all.
 
     A rejection is put right when its council states a later return about the same workstream and scope, over HTTP or on
     its topic, or when the same event comes again and is accepted.
     """
-    page = RejectionPage(limit=limit, is_open=is_open, before=before, council=council, event_id=event_id)
+    page = _read_page(Asked(request.query_params.multi_items(), _PARAMETERS))
     found, there_are_more = await finding.page_of(page, caller)
     following = request.url.include_query_params(before=found[-1].id) if there_are_more else None
     return JSONResponse(
@@ -109,7 +116,8 @@ async def rejections(
 @router.get(
     "/{rejection_id}",
     response_model=WholeRejectionOut,
-    responses=problem_responses(Unauthenticated, Forbidden, NotFound, TooMany),
+    responses=problem_responses(Unauthenticated, Forbidden, NotFound, Refused, TooMany),
+    dependencies=NO_PARAMETERS,
     summary="A rejection with all of its errors and what was posted",
 )
 @permits(*EVERYONE)
@@ -120,6 +128,19 @@ async def rejection(rejection_id: str, caller: Caller, finding: RejectionsOf) ->
     problem = json.loads(found.problem)
     whole = {**_summary_of(found), "problem": problem, "original": original, "original_encoding": encoding}
     return JSONResponse(whole)
+
+
+def _read_page(asked: Asked) -> RejectionPage:
+    """Raises: Refused, with everything that is wrong with the address."""
+    page = RejectionPage(
+        limit=read_limit(asked),
+        before=read_before(asked),
+        council=asked.text("council"),
+        event_id=asked.text("event_id"),
+        is_open=asked.flag("open") if asked.text("open") else True,
+    )
+    asked.require_no_fault()
+    return page
 
 
 def _summary_of(found: Found) -> dict[str, Any]:

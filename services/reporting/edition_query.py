@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.datastructures import QueryParams
@@ -11,6 +12,7 @@ from services.reporting.editions import Editions, not_for
 from services.reporting.query import PARAMETERS, Asked, read_question
 from services.reporting.table import Question
 from shared.asked import Parameters
+from shared.figures import Scope
 from shared.partnership import Partnership
 from shared.principal import Principal
 
@@ -96,3 +98,10 @@ def question_to(edition: Edition, asked: Asked, question: Question) -> Question:
             raise not_for(edition, home)
         home = None
     return Question(home, edition.as_at, edition.known_at, question.selection)
+
+
+def homes_meant(edition: Edition, asked: Asked, caller: Principal, question: Question) -> Sequence[str | None]:
+    """Whose tables of an edition are meant: the one asked for; else the partnership's and all that the caller sees."""
+    if asked.text("council"):
+        return [question.home]
+    return [None, *(each for each in edition.councils if caller.may_see(Scope(each)))]

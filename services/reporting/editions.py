@@ -30,6 +30,7 @@ from shared.clock import Clock, local_day, moment_text
 from shared.database import Database
 from shared.errors import Conflict, Fault, NotFound, Refused, Unavailable
 from shared.figures import PARTNERSHIP, Scope
+from shared.financial_year import FinancialYear
 from shared.partnership import Partnership
 from shared.principal import Principal, Role
 
@@ -254,16 +255,14 @@ class Editions:
             figures = await read_figures(connection, self._partnership, _scopes([home]))
         return State("Draft", figures.table(Question(home=home, selection=selection)), figures.posted)
 
-    async def corrections(self, edition: Edition, home: str | None) -> Corrections:
-        """What was printed in an edition and would be another figure today, as at the same day."""
+    async def corrections(self, edition: Edition, homes: Sequence[str | None]) -> Corrections:
+        """What was printed in an edition's tables for these homes and would be another figure today, as at the same
+        day; ``None`` is the table of the partnership alone.
+        """
         async with self._database.read() as connection:
-            then = await self._figures(connection, edition, [home])
-            now = await read_figures(connection, edition.partnership, _scopes([home]), as_at=edition.as_at)
-        question = edition.question(home)
-        since = movements_between(
-            State(edition.title, then.table(question), then.posted), State("Now", now.table(question), now.posted)
-        )
-        return Corrections(edition, corrected_cells(since))
+            then = await self._figures(connection, edition, homes)
+            now = await read_figures(connection, edition.partnership, _scopes(homes), as_at=edition.as_at)
+        return Corrections(edition, await asyncio.to_thread(_corrected, edition, homes, then, now))
 
     async def _published(
         self, connection: AsyncConnection, asked: Publication, by: Principal, key: str | None
@@ -359,6 +358,18 @@ def not_for(edition: Edition, home: str | None) -> Refused:
         detail,
         [Fault("/query/council", "not-published-for", detail, "Choose one of the councils it is for.", home, allowed)],
     )
+
+
+def _corrected(edition: Edition, homes: Iterable[str | None], then: Figures, now: Figures) -> tuple[CorrectedCell, ...]:
+    found: dict[tuple[str, Scope, FinancialYear], CorrectedCell] = {}
+    for question in map(edition.question, homes):
+        since = movements_between(
+            State(edition.title, then.table(question), then.posted), State("Now", now.table(question), now.posted)
+        )
+        # The partnership's rows stand in every council's table.
+        for cell in corrected_cells(since):
+            found.setdefault((cell.workstream.code, cell.scope, cell.year), cell)
+    return tuple(found.values())
 
 
 def _not_yet(as_at: date) -> Refused:

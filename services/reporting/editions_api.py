@@ -12,6 +12,7 @@ from services.reporting.edition_query import (
     DRAFT,
     LATEST,
     MOVEMENT_PARAMETERS,
+    homes_meant,
     read_edition,
 )
 from services.reporting.edition_schemas import (
@@ -26,7 +27,7 @@ from services.reporting.edition_schemas import (
 from services.reporting.editions import Publication
 from services.reporting.movement import movements_between
 from services.reporting.query import PARAMETERS, Asked, read_question
-from shared.asked import described
+from shared.asked import Parameters, described
 from shared.errors import (
     Conflict,
     Fault,
@@ -41,7 +42,7 @@ from shared.errors import (
 )
 from shared.partnership import Partnership
 from shared.principal import Role
-from shared.web import EVERYONE, Caller, permits, problem_responses
+from shared.web import EVERYONE, NO_PARAMETERS, Caller, permits, problem_responses
 
 router = APIRouter(prefix="/v1", tags=["editions"])
 
@@ -49,7 +50,12 @@ _READING: Final = problem_responses(Unauthenticated, Forbidden, NotFound, Refuse
 _PUBLISHING: Final = problem_responses(
     Unreadable, Unauthenticated, Forbidden, Conflict, TooLarge, WrongType, Refused, TooMany
 )
-_COUNCIL: Final = {"council": PARAMETERS["council"]}
+_COUNCIL: Final[Parameters] = {
+    "council": {
+        **PARAMETERS["council"],
+        "description": "GSS code of a home council. All that you may see if left out; 'none': the partnership alone.",
+    }
+}
 
 KeyHeader = Annotated[
     str | None,
@@ -62,7 +68,13 @@ KeyHeader = Annotated[
 ]
 
 
-@router.get("/editions", response_model=EditionsOut, responses=_READING, summary="The editions published so far")
+@router.get(
+    "/editions",
+    response_model=EditionsOut,
+    responses=_READING,
+    summary="The editions published so far",
+    dependencies=NO_PARAMETERS,
+)
 @permits(*EVERYONE)
 async def editions(answers: Answering) -> EditionsOut:
     return EditionsOut(editions=[EditionOut.of(edition) for edition in await answers.editions.all()])
@@ -75,6 +87,7 @@ async def editions(answers: Answering) -> EditionsOut:
     responses=_PUBLISHING,
     openapi_extra=schema_of(PublicationIn),
     summary="Publish the draft as an edition",
+    dependencies=NO_PARAMETERS,
 )
 @permits(Role.OFFICE, Role.AUTHOR)
 async def publish(
@@ -94,7 +107,13 @@ async def publish(
     return EditionOut.of(edition)
 
 
-@router.get("/editions/{number}", response_model=EditionOut, responses=_READING, summary="An edition")
+@router.get(
+    "/editions/{number}",
+    response_model=EditionOut,
+    responses=_READING,
+    summary="An edition",
+    dependencies=NO_PARAMETERS,
+)
 @permits(*EVERYONE)
 async def edition(number: int, answers: Answering) -> EditionOut:
     return EditionOut.of(await answers.editions.get(number))
@@ -105,6 +124,7 @@ async def edition(number: int, answers: Answering) -> EditionOut:
     response_class=Response,
     responses={**_READING, 200: {"description": "Canonical JSON", "content": {"application/json": {}}}},
     summary="What an edition's hash is taken of",
+    dependencies=NO_PARAMETERS,
 )
 @permits(*EVERYONE)
 async def manifest(number: int, answers: Answering) -> Response:
@@ -116,7 +136,13 @@ async def manifest(number: int, answers: Answering) -> Response:
     return Response(found.manifest, media_type="application/json")
 
 
-@router.get("/editions/{number}/proof", response_model=RebuiltOut, responses=_READING, summary="Rebuild an edition")
+@router.get(
+    "/editions/{number}/proof",
+    response_model=RebuiltOut,
+    responses=_READING,
+    summary="Rebuild an edition",
+    dependencies=NO_PARAMETERS,
+)
 @permits(*EVERYONE)
 async def proof(number: int, answers: Answering) -> RebuiltOut:
     """Builds the edition again from the ledger's history, and tells whether that gives the same bytes."""
@@ -133,10 +159,14 @@ async def proof(number: int, answers: Answering) -> RebuiltOut:
 )
 @permits(*EVERYONE)
 async def corrections(number: int, request: Request, caller: Caller, answers: Answering) -> CorrectionsOut:
-    """Figures stated since about the days before it, that change what it printed; and the footnote to print."""
+    """Figures stated since about the days before it, that change what it printed; and the footnote to print.
+
+    Without ``council``, in the partnership's table and in those of all the councils that you may see.
+    """
     asked = Asked(request.query_params.multi_items(), _COUNCIL)
-    home = read_question(asked, caller, answers.partnership).home
-    return CorrectionsOut.of(await answers.editions.corrections(await answers.editions.get(number), home))
+    question = read_question(asked, caller, answers.partnership)
+    found = await answers.editions.get(number)
+    return CorrectionsOut.of(await answers.editions.corrections(found, homes_meant(found, asked, caller, question)))
 
 
 @router.get(
@@ -148,9 +178,13 @@ async def corrections(number: int, request: Request, caller: Caller, answers: An
 )
 @permits(*EVERYONE)
 async def all_corrections(request: Request, caller: Caller, answers: Answering) -> AllCorrectionsOut:
+    """Without ``council``, in the partnership's table and in those of all the councils that you may see."""
     asked = Asked(request.query_params.multi_items(), _COUNCIL)
-    home = read_question(asked, caller, answers.partnership).home
-    found = [await answers.editions.corrections(each, home) for each in await answers.editions.all()]
+    question = read_question(asked, caller, answers.partnership)
+    found = [
+        await answers.editions.corrections(each, homes_meant(each, asked, caller, question))
+        for each in await answers.editions.all()
+    ]
     return AllCorrectionsOut(editions=[CorrectionsOut.of(each) for each in found if each.cells])
 
 

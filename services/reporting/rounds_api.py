@@ -26,7 +26,7 @@ from shared.errors import (
 )
 from shared.figures import Scope, Stream, WorkstreamCode
 from shared.principal import Role
-from shared.web import EVERYONE, Caller, permits, problem_responses
+from shared.web import EVERYONE, NO_PARAMETERS, Caller, permits, problem_responses
 
 router = APIRouter(prefix="/v1", tags=["rounds"])
 
@@ -137,7 +137,13 @@ class RoundCoverageOut(BaseModel):
         )
 
 
-@router.get("/rounds", response_model=RoundsOut, responses=_READING, summary="The rounds made so far")
+@router.get(
+    "/rounds",
+    response_model=RoundsOut,
+    responses=_READING,
+    summary="The rounds made so far",
+    dependencies=NO_PARAMETERS,
+)
 @permits(*EVERYONE)
 async def rounds(answers: Answering) -> RoundsOut:
     return RoundsOut(rounds=[RoundOut.of(round_) for round_ in await answers.rounds.all()])
@@ -150,6 +156,7 @@ async def rounds(answers: Answering) -> RoundsOut:
     responses=_MAKING,
     openapi_extra=schema_of(RoundIn),
     summary="Make a reporting round",
+    dependencies=NO_PARAMETERS,
 )
 @permits(Role.OFFICE)
 async def make(request: Request, response: Response, caller: Caller, answers: Answering) -> RoundOut:
@@ -167,6 +174,7 @@ async def make(request: Request, response: Response, caller: Caller, answers: An
     response_model=RoundCoverageOut,
     responses=_READING,
     summary="What has come in a round, what is late or missing, and what is carried forward",
+    dependencies=NO_PARAMETERS,
 )
 @permits(*EVERYONE)
 async def coverage(number: int, answers: Answering) -> RoundCoverageOut:

@@ -122,6 +122,7 @@ async def test_the_list_is_narrowed_by_workstream_scope_council_and_date(intake:
         ({"workstream": "roads"}, 422, "/query/workstream"),
         ({"scope": "E10000099"}, 422, "/query/scope"),
         ({"council": "partnership"}, 422, "/query/council"),
+        ({"counsil": "E10000011"}, 422, "/query/counsil"),
         ({"limit": "0"}, 422, "/query/limit"),
         ({"limit": "201"}, 422, "/query/limit"),
         ({"before": "yesterday"}, 422, "/query/before"),

@@ -215,6 +215,16 @@ async def test_an_edition_leads_to_its_table_downloads_manifest_and_proof(januar
     assert "Cabinet, 26 January 2012" in tracker.text
 
 
+async def test_a_share_corrected_behind_an_edition_is_shown_to_the_office_and_leads_to_its_figures(
+    january: Service, streams: Streams
+) -> None:
+    await january.post("/v1/editions", "office", CABINET)
+    await january.send(streams.posting("highways", line("2011/12", "£222k"), scope=KENT))
+    page = Page.of(await january.get("/editions/1", "office"))
+    assert page.table("Printed figures")[1][-1] == "£222k"
+    assert "£222k" in Page.of(await january.get(page.links()["£222k"], "office")).text
+
+
 async def test_an_edition_that_is_no_longer_what_was_published_is_told_to_be_so(january: Service) -> None:
     await january.post("/v1/editions", "office", CABINET)
     async with january.reporting.database.write() as connection:

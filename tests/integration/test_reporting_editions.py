@@ -297,6 +297,25 @@ async def test_what_says_that_it_is_no_json_is_not_read(january: Service, path: 
     assert "Content-Type: application/json" in refused.json()["fix"]
 
 
+# What is misspelt
+
+
+@pytest.mark.parametrize(
+    "path", ["editions", "editions/1", "editions/1/manifest", "editions/1/proof", "rounds", "rounds/1/coverage"]
+)
+async def test_a_parameter_that_there_is_not_is_refused_by_name(january: Service, path: str) -> None:
+    refused = await january.get(f"/v1/{path}", "office", councl=KENT)
+    assert refused.status_code == 422
+    assert [(each["code"], each["pointer"]) for each in refused.json()["errors"]] == [
+        ("unknown-parameter", "/query/councl")
+    ]
+
+
+async def test_what_is_to_be_tried_alone_is_not_published(january: Service) -> None:
+    assert (await january.post("/v1/editions?dry_run=true", "office", CABINET)).status_code == 422
+    assert (await january.get("/v1/editions", "office")).json() == {"editions": []}
+
+
 # Who sees what
 
 
@@ -397,6 +416,30 @@ async def test_a_correction_that_reaches_back_names_the_editions_and_drafts_the_
     (submission,) = touched["submissions"]
     assert submission == touched["cells"][0]["because"][0]["submission_id"]
     assert await proves(january, 1)
+
+
+async def test_a_share_corrected_behind_an_edition_is_told_to_all_who_may_see_it(
+    january: Service, streams: Streams
+) -> None:
+    await published(january, councils=[EAST_SUSSEX, KENT])
+    await january.send(
+        streams.posting("highways", line("2011/12", "£350k")),
+        streams.posting("highways", line("2011/12", "£111k"), scope=EAST_SUSSEX),
+        streams.posting("highways", line("2011/12", "£222k"), scope=KENT),
+    )
+
+    async def told(by: str, **query: str) -> list[str]:
+        """Whose figures are told, alike of the one edition and in the list of all."""
+        one = (await january.get("/v1/editions/1/corrections", by, **query)).json()
+        assert (await january.get("/v1/corrections", by, **query)).json() == {"editions": [one]}
+        return [cell["scope"] for cell in one["cells"]]
+
+    for by in ("office", "auditor"):
+        assert await told(by) == [PARTNERSHIP, EAST_SUSSEX, KENT]
+    assert await told("author-ESX") == [PARTNERSHIP, EAST_SUSSEX]
+    assert await told("author-SRY") == [PARTNERSHIP]
+    assert await told("office", council=KENT) == [PARTNERSHIP, KENT]
+    assert await told("office", council="none") == [PARTNERSHIP]
 
 
 async def test_a_later_figure_about_later_days_reaches_back_behind_nothing(january: Service, streams: Streams) -> None:

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from services.reporting.answers import Answering, Answers
 from services.reporting.drawing import page_of
-from services.reporting.edition_query import question_to
+from services.reporting.edition_query import homes_meant, question_to
 from services.reporting.footnotes import footnote
 from services.reporting.pages.choices import council_items
 from services.reporting.pages.problems import Link, offer
@@ -85,7 +85,7 @@ async def edition(number: str, request: Request, caller: Caller, answers: Answer
     asked = Asked(request.query_params.multi_items(), _ONE)
     is_proved, is_new = asked.flag("prove"), asked.flag("published")
     question = question_to(found, asked, read_question(asked, caller, found.partnership))
-    corrections = await answers.editions.corrections(found, question.home)
+    corrections = await answers.editions.corrections(found, homes_meant(found, asked, caller, question))
     visible = council_items(found.partnership, caller)
     return page_of(
         request,
