@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracker import reading
 from services.tracker.chain import digest
+from services.tracker.previewing import Previews
 from services.tracker.query import EntriesQuestion, LedgerQuestion
 from services.tracker.reading import Kept, Place
 from services.tracker.schemas import (
@@ -28,7 +30,7 @@ from services.tracker.schemas import (
     YearChangeOut,
     YearOut,
 )
-from services.tracker.totals import Filters, Row, Sum, Year, after, ledger_of
+from services.tracker.totals import Row, Sum, Year, ledger_of
 from shared.database import Database
 from shared.errors import Fault, Refused
 from shared.figures import PARTNERSHIP, Scope, Stream, WorkstreamCode
@@ -95,28 +97,30 @@ class Answers:
         )
         return [_entry_out(kept) for kept in page], page[-1].place if there_are_more else None
 
-    async def preview(self, connection: AsyncConnection, asked: PreviewIn, stream: Stream) -> PreviewOut:
-        """What the totals would become, were these lines posted next."""
+    async def previews(
+        self, connection: AsyncConnection, asked: Sequence[tuple[PreviewIn, Stream]]
+    ) -> list[PreviewOut]:
+        """What the totals would become, were these lines posted next: of each return, as if it alone were."""
         held = await reading.standing(connection)
-        now = {account: standing.figure for account, standing in held.items()}
-        then = after(held, stream, asked.as_at, [line.as_line(place) for place, line in enumerate(asked.lines)])
-        codes, years = _codes(self.partnership), self.partnership.years
-        own = [ledger_of(stream.scope, figures, Filters(), codes, years) for figures in (now, then)]
-        whole = [ledger_of(PARTNERSHIP, figures, Filters(), codes, years) for figures in (now, then)]
-        before, afterwards = (ledger.row_of(stream.workstream) for ledger in own)
-        return PreviewOut(
-            scope_totals=[
-                YearChangeOut(
-                    year=str(one.year),
-                    before=pounds(one.own.cumulative_pence),
-                    after=pounds(other.own.cumulative_pence),
-                )
-                for one, other in zip(before.years, afterwards.years, strict=True)
-            ],
-            workstream_total=_change(before.total_pence, afterwards.total_pence),
-            ledger_total=_change(*(ledger.totals.total_pence for ledger in own)),
-            unapportioned=_change(*(ledger.row_of(stream.workstream).unapportioned_total_pence for ledger in whole)),
-        )
+        previews = Previews(held, _codes(self.partnership), self.partnership.years)
+        # The sums of a whole batch take a while; others are answered meanwhile.
+        return await asyncio.to_thread(lambda: [_preview_out(previews, one, stream) for one, stream in asked])
+
+
+def _preview_out(previews: Previews, asked: PreviewIn, stream: Stream) -> PreviewOut:
+    lines = [line.as_line(place) for place, line in enumerate(asked.lines)]
+    own, whole, ledger_pence = previews.of(stream, asked.as_at, lines)
+    return PreviewOut(
+        scope_totals=[
+            YearChangeOut(
+                year=str(one.year), before=pounds(one.own.cumulative_pence), after=pounds(other.own.cumulative_pence)
+            )
+            for one, other in zip(own.before.years, own.after.years, strict=True)
+        ],
+        workstream_total=_change(own.before.total_pence, own.after.total_pence),
+        ledger_total=_change(ledger_pence, ledger_pence + own.after.total_pence - own.before.total_pence),
+        unapportioned=_change(whole.before.unapportioned_total_pence, whole.after.unapportioned_total_pence),
+    )
 
 
 def _codes(partnership: Partnership) -> Sequence[WorkstreamCode]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.tracker.answering import Answers, stream_of
 from services.tracker.proving import Proving
@@ -18,7 +18,7 @@ from services.tracker.query import (
     read_ledger_question,
 )
 from services.tracker.reading import Place
-from services.tracker.schemas import ChecksOut, EntriesOut, LedgerOut, PreviewIn, PreviewOut
+from services.tracker.schemas import ChecksOut, EntriesOut, LedgerOut, PreviewIn, PreviewOut, PreviewsIn
 from shared.asked import Asked, described
 from shared.errors import Fault, Forbidden, NotFound, Refused, TooLarge, TooMany, Unauthenticated
 from shared.figures import PARTNERSHIP, Scope
@@ -42,6 +42,9 @@ _NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {
 }
 _READING: Final = problem_responses(Unauthenticated, Forbidden, Refused, TooMany) | _NOT_MODIFIED
 _READING_ONE: Final = _READING | problem_responses(NotFound)
+
+_PREVIEWS: Final[TypeAdapter[list[PreviewIn]]] = TypeAdapter(PreviewsIn)
+_PREVIEWS_OUT: Final = TypeAdapter(list[PreviewOut])
 
 router = APIRouter(prefix="/v1", tags=["ledgers"])
 
@@ -134,24 +137,34 @@ async def checks(request: Request, proving: Proofs) -> Response:
 
 @router.post(
     "/ledgers/preview",
-    response_model=PreviewOut,
+    response_model=PreviewOut | list[PreviewOut],
     responses=problem_responses(Unauthenticated, Forbidden, TooLarge, Refused, TooMany),
     openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": PreviewIn.model_json_schema()}}}
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": TypeAdapter(PreviewIn | PreviewsIn).json_schema()}},
+        }
     },
     summary="What the totals would become",
 )
 @permits(Role.LEAD, Role.FINANCE)
 async def preview(request: Request, caller: Caller, answers: Answering) -> Response:
-    """Asked by intake in a dry run, with the lines of a return that may stand. Nothing is kept."""
+    """Asked by intake in a dry run, with the lines of a return that may stand. Nothing is kept.
+
+    A list of returns is answered with a list: what each of them would do if it alone were kept.
+    """
+    body = await read_body(request, PREVIEW_LIMIT_BYTES)
+    is_list = body.lstrip().startswith(b"[")
     try:
-        asked = PreviewIn.model_validate_json(await read_body(request, PREVIEW_LIMIT_BYTES))
+        asked = _PREVIEWS.validate_json(body) if is_list else [PreviewIn.model_validate_json(body)]
     except ValidationError as error:
         raise Refused("The lines cannot be read.", _faults(error)) from error
-    stream = stream_of(asked, answers.partnership)
-    caller.require_sight_of(stream.scope, answers.partnership)
+    questions = [(one, stream_of(one, answers.partnership)) for one in asked]
+    for _, stream in questions:
+        caller.require_sight_of(stream.scope, answers.partnership)
     async with answers.at_one_state() as connection:
-        return _answer(await answers.preview(connection, asked, stream))
+        told = await answers.previews(connection, questions)
+    return Response(_PREVIEWS_OUT.dump_json(told), media_type="application/json") if is_list else _answer(told[0])
 
 
 async def _ledger(request: Request, answers: Answers, scope: Scope) -> Response:

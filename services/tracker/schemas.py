@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -188,6 +188,10 @@ class PreviewLineIn(BaseModel):
 
     def as_line(self, place: int) -> LineAccepted:
         return LineAccepted(line=place, **self.model_dump())
+
+
+#: Of a batch, which may have as many returns.
+PreviewsIn = Annotated[list[PreviewIn], Field(min_length=1, max_length=500)]
 
 
 class ChangeOut(BaseModel):

@@ -24,8 +24,16 @@ TOTALS = {
     "ledger_total": {"before": "83850000.00", "after": "83850000.00"},
 }
 NOT_KNOWN = "Nothing was kept. The tracker does not answer just now, so what the totals would become is not known."
+NO_TIME = (
+    "Nothing was kept. There was no time to ask the tracker for this one, so what the totals would become is not "
+    "known; try it in a smaller batch."
+)
 
 Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
+
+
+def told_of(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json=[TOTALS for _ in json.loads(request.content)])
 
 
 class Tracker:
@@ -37,7 +45,7 @@ class Tracker:
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
-        return await self._answer(request) if self._answer else httpx.Response(200, json=TOTALS)
+        return await self._answer(request) if self._answer else told_of(request)
 
 
 @pytest.fixture
@@ -75,7 +83,8 @@ async def test_it_answers_what_each_line_would_do_and_what_the_tracker_says(besi
         [asked] = tracker.asked
         assert (asked.method, str(asked.url)) == ("POST", "http://tracker.test/at/v1/ledgers/preview")
         assert asked.headers["Authorization"] == intake.credential(FINANCE_ESX)["Authorization"]
-        assert json.loads(asked.content) == {
+        [question] = json.loads(asked.content)
+        assert question == {
             "workstream": "ict",
             "scope": "E10000011",
             "as_at": "2011-12-07",
@@ -108,12 +117,16 @@ async def talking_nonsense(_request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, text="<html>")
 
 
+async def saying_too_little(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json=[])
+
+
 async def silent(_request: httpx.Request) -> httpx.Response:
     await asyncio.Event().wait()
     raise AssertionError
 
 
-@pytest.mark.parametrize("answer", [away, failing, talking_nonsense, silent])
+@pytest.mark.parametrize("answer", [away, failing, talking_nonsense, saying_too_little, silent])
 async def test_while_the_tracker_is_away_it_still_answers_and_says_so(
     beside: Beside, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,17 +177,47 @@ async def test_a_batch_is_tried_as_a_whole_and_each_effect_is_that_returns_own(b
         assert [one["status"] for one in told["results"]] == [200, 403, 200, 200]
         assert [one["body"].get("effect") for one in told["results"]] == [TOTALS, None, None, TOTALS]
         assert told["results"][3]["body"]["lines"][0]["movement"] == "700000.00"
-        assert len(tracker.asked) == 2
+        assert [len(json.loads(asked.content)) for asked in tracker.asked] == [2]
         atomic = await intake.post(batch, FINANCE_ESX, "/v1/submissions/batch", dry_run="true", atomic="true")
         assert (atomic.status_code, len(atomic.json()["errors"])) == (422, 1)
         assert await intake.kept() == NOTHING
 
 
-async def test_a_tracker_that_is_slow_holds_up_a_whole_batch_no_longer_than_one_return(
+def returns_of(number: int) -> list[Any]:
+    return [a_return(a_line(amount=f"{n}.00"), reason="as found") for n in range(1, number + 1)]
+
+
+async def test_the_tracker_is_asked_once_for_a_whole_batch_of_single_figures(beside: Beside) -> None:
+    tracker = Tracker()
+    async with beside(tracker) as intake:
+        told = await intake.post(returns_of(500), FINANCE_ESX, "/v1/submissions/batch", dry_run="true")
+        assert [one["body"]["effect"] for one in told.json()["results"]] == [TOTALS] * 500
+        assert len(tracker.asked) == 1
+
+
+async def test_a_return_that_there_was_no_time_to_ask_for_is_told_so_where_others_were_answered(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(preview, "LINES_LIMIT", 2)
+    asked = 0
+
+    async def slow_after_the_first(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return told_of(request) if asked == 1 else await silent(request)
+
+    async with beside(Tracker(slow_after_the_first)) as intake, asyncio.timeout(5):
+        answer = await intake.post(returns_of(8), FINANCE_ESX, "/v1/submissions/batch", dry_run="true")
+        bodies = [one["body"] for one in answer.json()["results"]]
+        assert [one["effect"] for one in bodies] == [TOTALS] * 2 + [None] * 6
+        assert {one["detail"] for one in bodies[2:]} == {NO_TIME}
+
+
+async def test_a_tracker_that_is_silent_holds_up_a_whole_batch_little_longer_than_one_return(
     beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preview, "TIMEOUT_SECONDS", 0.2)
     async with beside(Tracker(silent)) as intake, asyncio.timeout(5):
-        batch: list[Any] = [a_return(a_line(amount=f"{n}.00"), reason="as found") for n in range(100)]
-        answer = await intake.post(batch, FINANCE_ESX, "/v1/submissions/batch", dry_run="true")
+        answer = await intake.post(returns_of(100), FINANCE_ESX, "/v1/submissions/batch", dry_run="true")
         assert {one["body"]["detail"] for one in answer.json()["results"]} == {NOT_KNOWN}

@@ -351,6 +351,28 @@ class TestAPreview:
         await tracker.posts(line(250))
         assert row(await tracker.ledger(OFFICE))["total"] == promised
 
+    async def test_of_several_returns_tells_of_each_as_if_it_alone_were_kept(self, tracker: TrackerDeployment) -> None:
+        await tracker.posts(line(300))
+        await tracker.posts(line(1_000), workstream="sen")
+        await tracker.posts(line(50), scope=EAST_SUSSEX)
+        one = {"lines": [line(250).model_dump(mode="json", exclude={"line", "reason", "note", "cell"})]}
+        about = {"workstream": "ict", "scope": PARTNERSHIP, "as_at": DAY.isoformat()}
+        asked = [about | one, about | one | {"scope": EAST_SUSSEX}, about | one | {"workstream": "waste"}]
+        answer = await tracker.http.post("/v1/ledgers/preview", json=asked, headers=tracker.credential(FINANCE_ESX))
+        assert answer.status_code == 200, answer.text
+        assert answer.json() == [(await self.asks(tracker, FINANCE_ESX, **question)).json() for question in asked]
+        assert [one["ledger_total"] for one in answer.json()] == [
+            {"before": "1300.00", "after": "1250.00"},
+            {"before": "50.00", "after": "250.00"},
+            {"before": "1300.00", "after": "1550.00"},
+        ]
+
+    async def test_of_several_is_forbidden_where_one_is_another_council_s(self, tracker: TrackerDeployment) -> None:
+        about: dict[str, Any] = {"workstream": "ict", "as_at": DAY.isoformat(), "lines": []}
+        asked = [about | {"scope": EAST_SUSSEX}, about | {"scope": KENT}]
+        answer = await tracker.http.post("/v1/ledgers/preview", json=asked, headers=tracker.credential(FINANCE_ESX))
+        assert answer.status_code == 403
+
     async def test_of_another_council_s_share_is_forbidden(self, tracker: TrackerDeployment) -> None:
         answer = await self.asks(tracker, FINANCE_ESX, scope=KENT)
         assert answer.status_code == 403
