@@ -26,7 +26,7 @@ from shared.telemetry import Telemetry
 BATCH: Final = 500
 WAIT_SECONDS: Final = 1.0
 #: A batch of one costs nearly as much as one of fifty: what comes within this time of a batch goes into the next one.
-GATHER_SECONDS: Final = 0.03
+GATHER_SECONDS: Final = 0.005
 _OUTAGE_PAUSE_SECONDS: Final = 0.5
 _LOOK_TIMEOUT_SECONDS: Final = 3
 

@@ -48,7 +48,7 @@ LEASE_SECONDS: Final = 4
 IDLE_SECONDS: Final = 0.25
 #: A round with one message costs nearly as much as one with fifty: what is written within this time of the beginning of
 #: one goes into the next.
-GATHER_SECONDS: Final = 0.03
+GATHER_SECONDS: Final = 0.005
 
 log = structlog.get_logger(__name__)
 
