@@ -157,7 +157,6 @@ class OpenId:
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
-        # RFC 6749, 2.3.1: what is sent as a user's name and password is encoded as in a form first.
         if secret and provider.takes_basic:
             # RFC 6749, 2.3.1: each is encoded as in a form before it becomes a user's name and password.
             auth: httpx.Auth = httpx.BasicAuth(quote(client_id, safe=""), quote(secret, safe=""))

@@ -15,7 +15,6 @@ BENEFITS: Final = {
     Benefit.AVOIDED_COST: "avoided cost",
 }
 RECURRENCES: Final = {Recurrence.RECURRING: "recurring", Recurrence.ONE_OFF: "one-off"}
-FLOWS: Final = {Flow.SAVING: "saving", Flow.COST: "cost"}
 
 
 def kind_of(account: Account) -> str:
