@@ -52,6 +52,18 @@ class NotFound(SavingsError):
     status, code, title = 404, "not-found", "There is no such thing"
 
 
+class NoSuchAddress(SavingsError):
+    status, code, title = 404, "no-such-address", "There is nothing at this address"
+
+
+class WrongMethod(SavingsError):
+    status, code, title = 405, "wrong-method", "That cannot be sent to this address"
+
+    def __init__(self, detail: str, fix: str, allowed: Sequence[str]) -> None:
+        super().__init__(detail, fix)
+        self.allowed = tuple(allowed)
+
+
 class Conflict(SavingsError):
     status, code, title = 409, "conflict", "It conflicts with what is there"
 

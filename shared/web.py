@@ -17,11 +17,18 @@ import structlog
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi_problem.error import Problem
-from fastapi_problem.handler import ExceptionHandler, add_exception_handler, new_exception_handler
+from fastapi_problem.handler import (
+    ExceptionHandler,
+    add_exception_handler,
+    http_exception_handler_,
+    new_exception_handler,
+)
 from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from werkzeug.http import quote_etag
 from werkzeug.sansio.http import is_resource_modified
@@ -30,7 +37,18 @@ from shared.access import Access
 from shared.asked import Asked
 from shared.correlation import request_id_given
 from shared.direct import Direct
-from shared.errors import Fault, Forbidden, Refused, SavingsError, TooLarge, TooMany, Unauthenticated
+from shared.errors import (
+    Fault,
+    Forbidden,
+    NoSuchAddress,
+    Refused,
+    SavingsError,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    WrongMethod,
+)
+from shared.plain_words import in_plain_words
 from shared.principal import Principal, Role
 from shared.rate import Rate
 from shared.sessions import SESSION_COOKIE, Sessions
@@ -264,8 +282,34 @@ def _problem_handler() -> ExceptionHandler:
         post_hooks=[_as_a_page],
         # Exception comes last and is for what nobody foresaw: the log has it, the answer tells nothing of the inside.
         handlers={SavingsError: lambda _handler, _request, error: problem_of(error), Exception: _unforeseen},
+        http_exception_handler=_of_the_framework,
         request_validation_handler=lambda _handler, _request, error: problem_of(_refused_query(error)),
     )
+
+
+def _of_the_framework(handler: Any, request: Request, error: HTTPException) -> Problem:
+    """What the framework refuses by itself: mostly an address that there is not, or a method."""
+    path = request.url.path[:200]
+    match error.status_code:
+        case 404:
+            fix = "Check its spelling; /openapi.json lists the addresses of the API."
+            return problem_of(NoSuchAddress(f"There is nothing at {path}.", fix))
+        case 405:
+            allowed = _methods_at(request) or [(error.headers or {}).get("Allow", "none")]
+            fix = f"What can be: {', '.join(allowed)}. /openapi.json tells what each does."
+            return problem_of(WrongMethod(f"{request.method} cannot be sent to {path}.", fix, allowed))
+        case _:
+            return http_exception_handler_(handler, request, error)
+
+
+def _methods_at(request: Request) -> Sequence[str]:
+    """Those of all routes of an address; the framework names those of one of them."""
+    matching = [
+        context.methods or ()
+        for context in iter_route_contexts(request.app.routes)
+        if isinstance(context.original_route, APIRoute) and compile_path(str(context.path))[0].match(request.url.path)
+    ]
+    return sorted({method for methods in matching for method in methods})
 
 
 def _unforeseen(_handler: Any, _request: Request, error: Exception) -> Any:
@@ -291,6 +335,8 @@ def problem_of(error: SavingsError) -> Problem:
     match error:
         case Unauthenticated():
             headers["WWW-Authenticate"] = 'Bearer realm="savings"'
+        case WrongMethod():
+            headers["Allow"] = ", ".join(error.allowed)
         case TooMany():
             headers["Retry-After"] = str(error.retry_after_seconds)
         case _:
@@ -305,12 +351,13 @@ def _refused_query(error: RequestValidationError) -> Refused:
         Fault(
             pointer="/".join(str(part) for part in ("", *fault["loc"])),
             code="invalid-parameter",
-            detail=fault["msg"],
+            detail=told.detail,
             given=fault.get("input") if isinstance(fault.get("input"), (str, int, float, bool)) else None,
-            allowed=(fault.get("ctx") or {}).get("expected"),
-            fix="Correct this parameter; the OpenAPI document lists what it may be.",
+            allowed=told.allowed,
+            fix=told.fix,
         )
         for fault in error.errors()
+        for told in [in_plain_words(fault)]
     ]
     return Refused(f"{len(faults)} parameter{'s are' if len(faults) > 1 else ' is'} not valid.", faults)
 

@@ -9,6 +9,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from shared.errors import Fault, Refused, Unreadable, WrongType
+from shared.plain_words import in_plain_words
 from shared.web import no_duplicates, read_body
 
 LIMIT_BYTES: Final = 200_000
@@ -44,11 +45,13 @@ async def read_model(request: Request, model: type[Model]) -> Model:
             Fault(
                 pointer="".join(f"/{part}" for part in fault["loc"]),
                 code=fault["type"].replace("_", "-"),
-                detail=f"{fault['msg']}.",
-                fix="Correct it; the OpenAPI document lists what may stand here.",
+                detail=told.detail,
+                fix=told.fix,
+                allowed=told.allowed,
                 given=fault["input"] if isinstance(fault["input"], (str, int, float, bool)) else None,
             )
             for fault in error.errors()
+            for told in [in_plain_words(fault)]
         ]
         raise Refused(f"{len(faults)} thing{'s are' if len(faults) > 1 else ' is'} wrong in it.", faults) from error
 

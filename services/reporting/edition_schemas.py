@@ -17,10 +17,9 @@ from services.reporting.rows import EntryBehind, Posted
 from shared.clock import moment_text
 from shared.figures import Basis, Benefit, Flow, Recurrence, Status
 from shared.money import Pence, pounds, short_text
+from shared.plain_words import ONE_LINE
 
-Title = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
-]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 

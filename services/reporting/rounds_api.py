@@ -25,6 +25,7 @@ from shared.errors import (
     WrongType,
 )
 from shared.figures import Scope, Stream, WorkstreamCode
+from shared.plain_words import ONE_LINE
 from shared.principal import Role
 from shared.web import EVERYONE, NO_PARAMETERS, Caller, permits, problem_responses
 
@@ -35,9 +36,7 @@ _MAKING: Final = problem_responses(
     Unreadable, Unauthenticated, Forbidden, Conflict, TooLarge, WrongType, Refused, TooMany
 )
 
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
-]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
 
 
 class StreamIn(BaseModel):

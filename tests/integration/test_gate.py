@@ -196,6 +196,25 @@ async def test_another_method_is_answered_by_the_framework(access: Access, http:
     assert (await http.post("/for-auditors", headers=auditor)).status_code == 405
 
 
+async def test_an_address_that_there_is_not_is_answered_with_where_they_stand(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/for-auditor")
+    assert (answer.status_code, answer.json()["type"]) == (404, "no-such-address")
+    assert answer.json()["detail"] == "There is nothing at /for-auditor."
+    assert "/openapi.json" in answer.json()["fix"]
+
+
+async def test_a_method_that_there_is_not_is_answered_with_those_there_are(
+    access: Access, http: httpx.AsyncClient
+) -> None:
+    http._transport.app.post("/for-auditors")(forgotten)  # type: ignore[attr-defined]
+    answer = await http.delete("/for-auditors")
+    assert (answer.status_code, answer.json()["type"]) == (405, "wrong-method")
+    assert answer.json()["detail"] == "DELETE cannot be sent to /for-auditors."
+    assert "GET, POST" in answer.json()["fix"]
+    assert answer.headers["allow"] == "GET, POST"
+    assert (await http.post("/openapi.json")).headers["allow"] == "GET, HEAD"
+
+
 # What a database says of its commits
 
 

@@ -124,6 +124,38 @@ async def test_what_cannot_be_read_is_answered_as_such(service: Service, content
     assert answer.status_code == status
 
 
+async def test_what_is_wrong_in_a_round_is_told_in_plain_words(service: Service) -> None:
+    answer = await make(service, name="a\x01", due="soon", closes="2012-01-31T10:00", expected=[{"scope": 1}], open="x")
+    told = {each["pointer"]: (each["detail"], each["allowed"]) for each in answer.json()["errors"]}
+    assert told == {
+        "/name": ("It has a line break or another character that cannot be printed.", "a text of one line"),
+        "/due": ("It is not a date.", "a date, like 2011-12-07"),
+        "/closes": ("It is not a date.", "a date, like 2011-12-07"),
+        "/expected/0/workstream": ("It is missing.", None),
+        "/expected/0/scope": ("It is not a text.", "a text"),
+        "/open": ("There is no field of this name.", None),
+    }
+    answer = await make(service, name="", expected=[])
+    told = {each["pointer"]: (each["detail"], each["allowed"]) for each in answer.json()["errors"]}
+    assert told["/name"] == ("It is too short.", "at least 1 character")
+    assert told["/expected"] == ("There are too few in it.", "at least 1")
+    answer = await make(service, name="a" * 201, expected="all")
+    told = {each["pointer"]: (each["detail"], each["allowed"]) for each in answer.json()["errors"]}
+    assert told["/name"] == ("It is too long.", "at most 200 characters")
+    assert told["/expected"] == ("It is not a list.", "a list")
+
+
+async def test_a_number_that_is_none_is_told_in_plain_words(service: Service) -> None:
+    (fault,) = (await service.get("/v1/rounds/two/coverage", "office")).json()["errors"]
+    assert (fault["pointer"], fault["given"]) == ("/path/number", "two")
+    assert (fault["detail"], fault["allowed"]) == ("It is not a whole number.", "a whole number")
+
+
+async def test_a_round_is_not_deleted_and_what_can_be_done_is_told(service: Service) -> None:
+    answer = await service.http.delete("/v1/rounds", headers=service.credential("office"))
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+
+
 async def test_an_unknown_round_is_answered_with_those_that_there_are(service: Service) -> None:
     await make(service)
     answer = await service.get("/v1/rounds/7/coverage", "office")
