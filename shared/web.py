@@ -295,7 +295,8 @@ def _of_the_framework(handler: Any, request: Request, error: HTTPException) -> P
             fix = "Check its spelling; /openapi.json lists the addresses of the API."
             return problem_of(NoSuchAddress(f"There is nothing at {path}.", fix))
         case 405:
-            allowed = _methods_at(request) or [(error.headers or {}).get("Allow", "none")]
+            # What the framework names is in no order, so another with each start.
+            allowed = _methods_at(request) or sorted((error.headers or {}).get("Allow", "none").split(", "))
             fix = f"What can be: {', '.join(allowed)}. /openapi.json tells what each does."
             return problem_of(WrongMethod(f"{request.method} cannot be sent to {path}.", fix, allowed))
         case _:
