@@ -35,12 +35,24 @@ BOTH_WAYS_TO_RUN = ("embedded", "for real")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes runs in CI, and where it is asked for (``make test-stack``); elsewhere it is skipped."""
+    """What takes long runs in CI, and where it is asked for (``make test-stack``); elsewhere it is skipped.
+
+    So is the second run, on the real servers, of what was run on the embedded default.
+    """
     if os.environ.get("CI") == "true" or os.environ.get("SAVINGS_LONG_TESTS"):
         return
     for item in items:
         if item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.skip(reason="takes minutes: 'make test-stack' runs it, and CI does"))
+            item.add_marker(pytest.mark.skip(reason="takes long: 'make test-stack' runs it, and CI does"))
+        elif _is_run_again_for_real(item):
+            item.add_marker(
+                pytest.mark.skip(reason="run on the embedded default; 'make test-stack' and CI do it for real")
+            )
+
+
+def _is_run_again_for_real(item: pytest.Item) -> bool:
+    given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return given.get("settings") == "for real" or given.get("database_url") == "postgresql"
 
 
 @pytest.fixture(scope="session")

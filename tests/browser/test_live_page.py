@@ -151,6 +151,7 @@ async def test_it_can_be_stopped_and_started_again(draft: Draft) -> None:
     await expect(draft.page.locator(TABLE)).to_contain_text("£6.75m (£7m)")
 
 
+@pytest.mark.long
 async def test_an_updated_page_meets_wcag_2_2_aa(draft: Draft) -> None:
     await draft.open()
     await draft.listening()

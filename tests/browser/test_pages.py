@@ -85,6 +85,7 @@ async def page(browser: Browser, address: str) -> AsyncIterator[Page]:
         yield page
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [1280, 320])
 async def test_every_page_meets_wcag_2_2_aa_and_is_no_wider_than_the_window(page: Page, width: int) -> None:
     for reader, paths in (("author-ESX", OF_AN_AUTHOR), ("office", OF_THE_OFFICE)):
@@ -101,6 +102,7 @@ async def test_every_page_meets_wcag_2_2_aa_and_is_no_wider_than_the_window(page
             await photograph(page, f"{name}-{width}")
 
 
+@pytest.mark.long
 async def test_every_page_that_tells_a_mistake_meets_wcag_2_2_aa_at_320_pixels(page: Page) -> None:
     await sign_in(page)
     await page.set_viewport_size({"width": 320, "height": 900})
@@ -112,6 +114,7 @@ async def test_every_page_that_tells_a_mistake_meets_wcag_2_2_aa_at_320_pixels(p
         assert await overflow_pixels(page) <= 0, path
 
 
+@pytest.mark.long
 async def test_a_form_that_tells_what_is_wrong_meets_wcag_2_2_aa_at_320_pixels(page: Page) -> None:
     await sign_in(page, "office", "/tracker")
     await page.set_viewport_size({"width": 320, "height": 900})
@@ -235,6 +238,7 @@ async def test_a_round_is_opened_with_script_off_by_the_keyboard_alone(browser: 
         assert await page.get_by_text("Not expected").count() == 8
 
 
+@pytest.mark.long
 async def test_without_script_every_page_is_whole(browser: Browser, address: str) -> None:
     async with looking(browser, address, script=False) as page:
         await sign_in(page)

@@ -67,6 +67,7 @@ async def test_the_sign_in_page_meets_wcag_2_2_aa(page: Page, width: int) -> Non
     assert await violations(page) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "path",
     ["/tracker?as_at=yesterday&flow=in", "/tracker?council=E10000016", "/nowhere", "/tracker?council=none&flow=net"],

@@ -82,6 +82,7 @@ def composed(kafka_broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory
         end(process, signal.SIGTERM, 20)
 
 
+@pytest.mark.long
 async def test_it_is_provisioned_inside_and_a_council_comes_in_encrypted_from_outside(composed: Composed) -> None:
     desired = read_desired(["ESX", "KEN"], replication_factor=1)
     passwords = dict.fromkeys(desired.users, "a password of a test")

@@ -40,6 +40,7 @@ async def read(connection: KafkaConnection, topic: str) -> list[bytes | None]:
         return values
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bounce", [KafkaBroker.stop, KafkaBroker.kill])
 async def test_what_was_acknowledged_is_there_after_a_bounce(
     kafka_broker: KafkaBroker, bounce: Callable[[KafkaBroker], None]

@@ -126,6 +126,7 @@ async def test_a_changed_password_is_noticed_and_set(kafka_broker: KafkaBroker) 
     assert not await may_sign_in(kafka_broker.admin.as_user("changer", "the first"))
 
 
+@pytest.mark.long
 async def test_what_the_files_do_not_name_is_told_of_and_removed_only_when_asked() -> None:
     with KafkaBroker() as broker:
         extra = acl_on("leaver", "settled")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import docx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -79,6 +80,7 @@ returns = st.builds(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(
     st.lists(returns, min_size=1, max_size=6),

@@ -116,6 +116,7 @@ def test_the_document_has_a_title_a_language_and_says_that_it_is_accessible(janu
         assert document.open_metadata()["pdfuaid:part"] == "1"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("content", [january, large], ids=["january 2012", "74 councils"])
 def test_the_file_is_pdf_ua_1(content: Any, tmp_path: Path) -> None:
     path = tmp_path / "checked.pdf"

@@ -47,6 +47,7 @@ def _written() -> bytes:
     return PDF.write(report())
 
 
+@pytest.mark.long
 def test_the_file_is_pdf_ua_1_links_and_all(made: Path) -> None:
     assert faults_in(made) == []
 

@@ -214,6 +214,7 @@ async def test_the_question_of_a_dry_run_is_in_its_trace(endpoint: Endpoint, tmp
     assert len(names) == 3, "the request, the question, its answer"
 
 
+@pytest.mark.long
 async def test_an_endpoint_that_does_not_answer_holds_nothing_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unused_tcp_port: int
 ) -> None:
